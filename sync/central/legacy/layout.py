@@ -7,6 +7,7 @@ from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import msgspec
 from msgspec.structs import replace
@@ -117,7 +118,9 @@ def _laid_over(below: Any, above: Any) -> Any:
 
 
 def _demand_names(layout: Layout) -> None:
-    """Raises ValueError where a name could not be that of a table or a column."""
+    """Raises ValueError where a name could not be that of a zone, a table or a column."""
+    if layout.zone not in available_timezones():
+        raise ValueError(f"zone {layout.zone} is no time zone")
     named: list[Table | Lookup] = [layout.users, layout.exams, *layout.tables.values()]
     columns = [name for each in layout.tables.values() for name in (*each.columns.values(), *each.new)]
     for name in (*(each.table for each in named), *(each.key for each in named), *columns, *layout.users.new):

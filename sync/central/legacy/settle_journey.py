@@ -33,7 +33,7 @@ def settle_journey(definitions: Definitions, old: Journey, is_known: bool = True
     current = _current(definitions, journey, live)
     state = definitions.queue_to_journey[current.state] if current else _without_entry(definitions, journey.state)
     reasons = () if state == old.state or not is_known else (_reason(current, definitions),)
-    if current is None and state == journey.state:
+    if current is None and not _is_before_queue(definitions, state):
         current = next(iter(reversed(_ended(definitions, journey))), None)
     kept = replace(journey, state=state, current_queue_id=current.queue_id if current else None)
     after, appointment_changes = _with_bookings(definitions, kept)

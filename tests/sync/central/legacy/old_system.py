@@ -20,6 +20,7 @@ NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # ten in the morning in Seoul
 EXAMS = ("blood", "xray")
 ROWS_OF_A_PATIENT = 12  # in the five tables
 _AT_ONCE = 5000  # patients
+_FURTHER = 1000  # number of the first patient who is added later
 
 # Where patients stand: the journey's state, and the states of their two queue rows.
 STANDINGS = (
@@ -53,20 +54,32 @@ def main(command: str, url: str, *words: str) -> None:
         USE_TZ=True,
     )
     django.setup()
-    {"make": make, "spoil": spoil, "read": read}[command](*map(int, words))
+    {"make": make, "fill": fill, "spoil": spoil, "read": read}[command](*map(int, words))
 
 
 def make(patients: int) -> None:
     """Makes the tables, and fills them."""
-    from django.contrib.auth.models import User
     from django.core.management import call_command
 
     from tests.sync.central.legacy.old_app import models
 
     call_command("migrate", run_syncdb=True, verbosity=0)
     models.Exam.objects.bulk_create(models.Exam(exam_id=each, title=each) for each in EXAMS)
-    for first in range(1, patients + 1, _AT_ONCE):
-        numbers = range(first, min(first + _AT_ONCE, patients + 1))
+    _fill(1, patients)
+
+
+def fill(patients: int) -> None:
+    """Adds patients after those that are there."""
+    _fill(_FURTHER, patients)
+
+
+def _fill(start: int, patients: int) -> None:
+    from django.contrib.auth.models import User
+
+    from tests.sync.central.legacy.old_app import models
+
+    for first in range(start, start + patients, _AT_ONCE):
+        numbers = range(first, min(first + _AT_ONCE, start + patients))
         User.objects.bulk_create(User(id=n, username=f"P{n:06d}", password="!") for n in numbers)
         rows = [row for n in numbers for row in _rows(models, n)]
         for model in (models.Appointment, models.PatientState, models.Queue):

@@ -18,6 +18,7 @@ from sync.central.maintenance.health import Health, check
 from sync.central.store.tables import tables
 from tests.sync.central.centre import Centre
 from tests.sync.central.databases import Database
+from tests.sync.central.legacy import old_system
 from tests.sync.central.legacy.old_system import NOW
 
 NOW_MS = int((NOW + timedelta(minutes=5)).timestamp() * 1000)
@@ -29,6 +30,7 @@ class Way:
 
     def __init__(self, directory: Path, old: str, database: Database) -> None:
         self.directory, self.old, self.database = directory, old, database
+        self.files = directory / "files"
         # The old system has a column that Django's usual layout does not know.
         self.layout_file = directory / "layout.toml"
         self.take_layout("[tables.queue.new]\npriority = 0.5\n")
@@ -44,7 +46,11 @@ class Way:
         return CentrePlace(self.database.url, self.database.state_dir)
 
     def order(self, *, trial: bool = False) -> Order:
-        return Order(self.directory / "files", "an operator", NOW_MS, progress_bar, trial)
+        return Order(self.files, "an operator", NOW_MS, progress_bar, trial)
+
+    def fill(self, patients: int) -> None:
+        """Adds patients with their rows to the old database."""
+        old_system.run("fill", self.old, patients)
 
     def migrate(self, *, trial: bool = False) -> Migrated:
         return orders.migrate(self.old, self.place, self.layout, self.order(trial=trial))
