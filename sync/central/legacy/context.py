@@ -7,7 +7,7 @@ import msgspec
 from sync.central.legacy.layout import Kind, Layout
 from sync.central.legacy.reading import OldRow
 from sync.central.legacy.reasons import Reason, fate_of
-from sync.central.legacy.values import id_of
+from sync.central.legacy.values import happened_ms, id_of
 from sync.central.records.history import Provenance
 from sync.central.records.legacy import KeptRow
 from sync.central.records.patients import add_patient, read_patients_ahead
@@ -34,6 +34,11 @@ class LegacyContext(msgspec.Struct, frozen=True):
     layout: Layout
     today: str
     now_ms: int
+
+    def when(self, row: OldRow) -> tuple[int, Reason | None]:
+        """When a row happened (UTC ms), and the fault of its time. A table without times is no fault of a row."""
+        at_ms, fault = happened_ms(row.holds.get("time"), self.layout.zone, self.now_ms)
+        return at_ms, fault if "time" in row.holds else None
 
     def provenance(self, happened_ms: int, who: str = SOURCE) -> Provenance:
         """The origin of a row of the history that the old system, or this migration, has written."""

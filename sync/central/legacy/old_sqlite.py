@@ -32,6 +32,7 @@ class OldSqlite:
             raise StoreError(f"{self.shown}: there is no such file")
         with self._named():
             self._connection = _connect(self._path, "rw")
+            self._connection.execute("pragma foreign_keys=on")
 
     def columns(self, table: str) -> Mapping[str, str]:
         """As `OldDatabase.columns`."""
@@ -54,12 +55,12 @@ class OldSqlite:
             self._connection.execute(f"pragma query_only={'off' if writes else 'on'}")
         try:
             yield
+            with self._named():
+                self._connection.execute("commit" if writes else "rollback")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
             raise
-        with self._named():
-            self._connection.execute("commit" if writes else "rollback")
 
     def count(self, table: str) -> int:
         """As `OldDatabase.count`."""

@@ -40,7 +40,10 @@ def demand_tables(old: OldDatabase, layout: Layout) -> None:
             raise StoreError(f"{old.shown}: the table {table.table} has no column {', '.join(missing)}")
     for lookup in (layout.users, layout.exams):
         if lookup.table and not {lookup.key, lookup.id} <= set(old.columns(lookup.table)):
-            raise StoreError(f"{old.shown}: there is no table {lookup.table} with {lookup.key} and {lookup.id}")
+            raise StoreError(
+                f"{old.shown}: there is no table {lookup.table} with {lookup.key} and {lookup.id}."
+                ' Name it by --layout, or "" where the other tables hold the ids themselves'
+            )
 
 
 def absent_columns(old: OldDatabase, layout: Layout) -> list[str]:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sync.central.legacy.context import SOURCE, Judged, LegacyContext, patients_of
 from sync.central.legacy.reading import OldRow
 from sync.central.legacy.reasons import Reason
-from sync.central.legacy.values import happened_ms, id_of, metadata_of, state_of, text_of
+from sync.central.legacy.values import id_of, metadata_of, state_of, text_of
 from sync.central.records.entries import patients_of_entries
 from sync.central.records.history import add_entry_history, add_transitions
 from sync.journey.definitions import Definitions
@@ -23,7 +23,8 @@ def take_transitions(context: LegacyContext, rows: Sequence[OldRow]) -> list[Jud
         if isinstance(patient_id, Reason):
             judged.append(Judged(row, (patient_id,)))
             continue
-        at_ms, reasons = _when(context, row)
+        at_ms, late = context.when(row)
+        reasons = [late] if late else []
         before, after = (_name(context, row, column, "journey", reasons) for column in ("from", "to"))
         metadata, fault = metadata_of(row.holds.get("metadata"))
         if fault:
@@ -50,7 +51,8 @@ def take_logs(context: LegacyContext, rows: Sequence[OldRow]) -> list[Judged]:
         if patient_id is None:
             judged.append(Judged(row, (Reason.UNKNOWN_ENTRY,)))
             continue
-        at_ms, reasons = _when(context, row)
+        at_ms, late = context.when(row)
+        reasons = [late] if late else []
         before = _name(context, row, "from", "queue", reasons) if row.holds["from"] not in (None, "") else None
         after = _name(context, row, "to", "queue", reasons)
         made = EntryChange(QueueId(str(queue_id)), before, after, text_of(row.holds.get("reason")))
@@ -67,12 +69,6 @@ def is_possible(definitions: Definitions, before: str, after: str) -> bool:
     is_moved = any(rule.moves.get(before) == after for rule in definitions.actions.values())
     is_ended = after == definitions.initial and before in definitions.journey_states
     return is_moved or is_ended or {before, after} <= mapped
-
-
-def _when(context: LegacyContext, row: OldRow) -> tuple[int, list[Reason]]:
-    """When the row happened (UTC ms), and the fault of its time. A table without times is no fault of a row."""
-    at_ms, fault = happened_ms(row.holds.get("time"), context.layout.zone, context.now_ms)
-    return at_ms, [fault] if fault and "time" in row.holds else []
 
 
 def _name(context: LegacyContext, row: OldRow, column: str, kind: str, reasons: list[Reason]) -> str:

@@ -12,7 +12,7 @@ from sync.central.legacy.reading import OldRow
 from sync.central.legacy.reasons import Reason
 from sync.central.legacy.settle_journey import SettledJourney, settle_journey
 from sync.central.legacy.take_entries import unfinished
-from sync.central.legacy.values import happened_ms, state_of
+from sync.central.legacy.values import state_of
 from sync.central.records.appointments import bookings_of_patients
 from sync.central.records.entries import entries_since, patients_not_begun, set_entry_state
 from sync.central.records.history import add_entry_history
@@ -49,10 +49,9 @@ def take_patients(context: LegacyContext, rows: Sequence[OldRow]) -> list[Judged
             # It stays as it is, until the patient's state changes here.
             judged.append(Judged(row, (Reason.UNKNOWN_STATE,), patient_id))
             continue
-        changed_ms, fault = happened_ms(row.holds.get("time"), context.layout.zone, context.now_ms)
-        day = context.today if fault else context.site.day(changed_ms)
-        said[patient_id] = _Said(state, day)
-        judged.append(Judged(row, [spelled] if spelled else [], patient_id))
+        changed_ms, late = context.when(row)
+        said[patient_id] = _Said(state, context.site.day(changed_ms))
+        judged.append(Judged(row, [reason for reason in (spelled, late) if reason], patient_id))
     settled = _settle(context, said)
     return [
         msgspec.structs.replace(each, reasons=[*each.reasons, *settled.get(each.our_id or "", ())]) for each in judged

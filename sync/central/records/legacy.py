@@ -88,7 +88,8 @@ def kept_keys(db: ReadTransaction, kind: str, keys: Collection[str]) -> list[Kep
     """The old rows of a kind with these old keys, by place."""
     names, parameters = each_of("key", keys)
     rows = db.rows(
-        f"select {_COLUMNS} from legacy_rows where kind = :kind and old_key in {names} order by place",  # noqa: S608
+        f"select {_COLUMNS} from legacy_rows where kind = :kind and place in (select place from legacy_rows"  # noqa: S608
+        f" where kind = :kind and old_key in {names}) order by place",
         kind=kind,
         **parameters,
     )
@@ -114,9 +115,11 @@ def kept_rows(db: ReadTransaction, kind: str, *, faulty: bool = False) -> Iterat
 
 def settle_kept(db: WriteTransaction, kind: str, our_id: str, reason: str) -> None:
     """Adds a reason to the old row that something was made of: a later row has settled it."""
+    # The inner query needs an index alone. By itself SQLite would walk over all rows of the kind.
     db.execute(
         "update legacy_rows set fate = :fate, reasons = trim(reasons || ' ' || :reason)"
-        " where kind = :kind and our_id = :our_id and (' ' || reasons || ' ') not like '% ' || :reason || ' %'",
+        " where kind = :kind and place = (select place from legacy_rows where kind = :kind and our_id = :our_id)"
+        " and (' ' || reasons || ' ') not like '% ' || :reason || ' %'",
         {"kind": kind, "our_id": our_id, "reason": reason, "fate": Fate.SETTLED.value},
     )
 

@@ -2,7 +2,9 @@
 
 python -m tests.sync.central.legacy.old_system make URL PATIENTS
 python -m tests.sync.central.legacy.old_system spoil URL
+python -m tests.sync.central.legacy.old_system fill URL PATIENTS
 python -m tests.sync.central.legacy.old_system read URL
+python -m tests.sync.central.legacy.old_system work URL
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def main(command: str, url: str, *words: str) -> None:
         USE_TZ=True,
     )
     django.setup()
-    {"make": make, "fill": fill, "spoil": spoil, "read": read}[command](*map(int, words))
+    {"make": make, "fill": fill, "spoil": spoil, "read": read, "work": work}[command](*map(int, words))
 
 
 def make(patients: int) -> None:
@@ -243,6 +245,19 @@ def read() -> None:
         "logs": models.QueueStatusLog.objects.count(),
     }
     print(json.dumps(found))
+
+
+def work() -> None:
+    """Goes on as the old system does: a new patient waits."""
+    from django.contrib.auth.models import User
+
+    from tests.sync.central.legacy.old_app import models
+
+    user = User.objects.create_user("next-day")
+    models.PatientState.objects.create(user=user, current_state="WAITING")
+    queued = models.Queue.objects.create(user=user, exam_id="blood", state="waiting")
+    models.QueueStatusLog.objects.create(queue=queued, previous_state="", new_state="waiting")
+    models.StateTransition.objects.create(user=user, from_state="REGISTERED", to_state="WAITING")
 
 
 def _database(url: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Way:
         """Every row of the old tables, with every value as it is stored."""
         names = [self.layout.tables[kind].table for kind in Kind]
         with self.opened_old() as old:
-            return {name: _rows(old, name) for name in (*names, "auth_user")}
+            return {name: _rows(old, name) for name in (*names, "auth_user") if old.columns(name)}
 
     @contextmanager
     def centre(self) -> Iterator[Centre]:
