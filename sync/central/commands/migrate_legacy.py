@@ -66,7 +66,8 @@ def migrate_legacy(
     who = operator_named(user_name(os.getuid())).who
     order = Order(files, who, now_ms(), progress_bar, dry_run)
     if forget:
-        lines = said.forgotten(orders.forget(CentrePlace(_given(target, "--to"), state_dir), order))
+        rows = orders.forget(CentrePlace(_given(target, "--to"), state_dir), order)
+        lines = said.forgotten(rows, trial=dry_run)
     elif in_place and revert:
         lines = said.renamed_back(*orders.rename_back(_given(source, "--from"), order))
     elif in_place:

@@ -1,7 +1,7 @@
 """The way back: the old database as it was, with all that has changed and come into being in the centre since.
 
-Everything is written in one transaction of the old database, and read again before it ends. A row that has not changed
-is not touched. The old database holds either the very rows that were migrated, or none of them.
+Everything is written in one transaction of the old database, and each row is read again before it ends. A row that has
+not changed is not touched. The old database holds either the very rows that were migrated, or none of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,9 @@ import msgspec
 from sync.central.legacy.born import OldUsers, at_ms, born_values, exam_key
 from sync.central.legacy.layout import STATES, Kind, Layout
 from sync.central.legacy.marker import read_mark, write_mark
-from sync.central.legacy.old_database import PORTION, OldDatabase, held_to_write, quoted
-from sync.central.legacy.reading import count_rows, read_portions, tables_of
-from sync.central.legacy.values import moment_of, state_of
+from sync.central.legacy.old_database import OldDatabase, held_to_write, quoted
+from sync.central.legacy.reading import read_portions, tables_of
+from sync.central.legacy.values import happened_ms, state_of
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.legacy import Migration, count_kept, kept_keys, kept_rows, read_migration, write_migration
@@ -26,6 +26,7 @@ from sync.central.store.place import Place
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 
+PASSES = 2  # over all rows: before and after the writing
 _MARK = "given_back"
 _CHANGING = (Kind.APPOINTMENT, Kind.QUEUE, Kind.PATIENT)
 Advance = Callable[[int], None]
@@ -86,57 +87,50 @@ def _is_done(old: OldDatabase, migration: Migration) -> bool:
 
 def _give(db: ReadTransaction, old: OldDatabase, layout: Layout, migration: Migration, advance: Advance) -> GivenBack:
     for kind in layout.kinds():
-        if count_rows(old, layout)[kind] == 0:
-            _insert_all(db, old, layout, kind, advance)
-        else:
-            _demand_same(db, old, layout, kind, advance)
-        old.settle_numbers(layout.tables[kind].table, layout.tables[kind].key)
-    changed = {kind: _change(db, old, layout, kind) for kind in _CHANGING if kind in layout.kinds()}
+        table = layout.tables[kind]
+        if old.count(table.table) == 0:
+            _insert_all(db, old, layout, kind)
+        if _same_and_others(db, old, layout, kind, advance) != (count_kept(db, kind), 0):
+            raise StoreError(
+                f"{old.shown}: {table.table} has been written since the migration. Put the backup of the migration"
+                " there. Nothing was changed"
+            )
+        old.settle_numbers(table.table, table.key)
+    changed = {kind: _change(db, old, layout, kind) if kind in _CHANGING else 0 for kind in layout.kinds()}
     born = _add_born(db, old, layout, migration.change)
-    same = {kind: count_kept(db, kind) - changed.get(kind, 0) for kind in layout.kinds()}
-    for kind, rows in count_rows(old, layout).items():
-        if rows != count_kept(db, kind) + born[kind]:
+    same = {kind: count_kept(db, kind) - changed[kind] for kind in layout.kinds()}
+    for kind in layout.kinds():
+        if _same_and_others(db, old, layout, kind, advance) != (same[kind], changed[kind] + born[kind]):
             raise StoreError(f"{old.shown}: {layout.tables[kind].table} has other rows than given. Nothing was changed")
     return GivenBack(same, changed, born)
 
 
-def _demand_same(db: ReadTransaction, old: OldDatabase, layout: Layout, kind: Kind, advance: Advance) -> None:
-    """Raises StoreError where the old database does not hold the very rows that were migrated."""
-    rows = 0
+def _same_and_others(
+    db: ReadTransaction, old: OldDatabase, layout: Layout, kind: Kind, advance: Advance
+) -> tuple[int, int]:
+    """The number of rows of an old table that are the very ones that were migrated, and that of all others."""
+    same = others = 0
     for portion in read_portions(old, layout, kind):
         kept = {(each.old_key, each.content) for each in kept_keys(db, kind, {each.key for each in portion})}
-        for row in portion:
-            if (row.key, row.content) not in kept:
-                raise _written_since(old, layout, kind)
-        rows += len(portion)
+        same_here = sum((row.key, row.content) in kept for row in portion)
+        same, others = same + same_here, others + len(portion) - same_here
         advance(len(portion))
-    if rows != count_kept(db, kind):
-        raise _written_since(old, layout, kind)
+    return same, others
 
 
-def _written_since(old: OldDatabase, layout: Layout, kind: Kind) -> StoreError:
-    return StoreError(
-        f"{old.shown}: {layout.tables[kind].table} has been written since the migration. Put the backup of the"
-        " migration there. Nothing was changed"
-    )
-
-
-def _insert_all(db: ReadTransaction, old: OldDatabase, layout: Layout, kind: Kind, advance: Advance) -> None:
+def _insert_all(db: ReadTransaction, old: OldDatabase, layout: Layout, kind: Kind) -> None:
     table = layout.tables[kind]
     columns = list(old.columns(table.table))
-    for number, kept in enumerate(kept_rows(db, kind), 1):
+    for kept in kept_rows(db, kind):
         old.insert(table.table, table.key, dict(zip(columns, old.decode(kept.content), strict=True)))
-        if number % PORTION == 0:
-            advance(PORTION)
-    advance(count_kept(db, kind) % PORTION)
 
 
 def _change(db: ReadTransaction, old: OldDatabase, layout: Layout, kind: Kind) -> int:
     """Writes into each row what has changed in the centre. Returns the number of such rows."""
     table = layout.tables[kind]
     columns = list(old.columns(table.table))
-    rows = 0
-    for rows, row in enumerate(present_rows(db, kind, changed=True), 1):  # noqa: B007 (the number of rows)
+    written = 0
+    for row in present_rows(db, kind, changed=True):
         before = dict(zip(columns, old.decode(row["content"]), strict=True))
         after = _present_values(old, layout, kind, row, before)
         chosen = {name: value for name, value in after.items() if value != before[name]}
@@ -147,7 +141,8 @@ def _change(db: ReadTransaction, old: OldDatabase, layout: Layout, kind: Kind) -
         values = (*chosen.values(), before[table.key], *(before[name] for name in chosen))
         if old.write(f"update {quoted(table.table)} set {sets} where {here}", values) != 1:  # noqa: S608
             raise StoreError(f"{old.shown}: a row of {table.table} could not be written. Nothing was changed")
-    return rows
+        written += 1
+    return written
 
 
 def _present_values(
@@ -162,8 +157,8 @@ def _present_values(
         values[columns["exam"]] = exam_key(old, layout, row["exam"])
     if kind is Kind.APPOINTMENT:
         was = before[columns["time"]]
-        moved, at = at_ms(row["time_ms"], layout.zone), moment_of(was, layout.zone)
-        values[columns["time"]] = was if moved == at else old.moment(moved)
+        is_moved = happened_ms(was, layout.zone, row["time_ms"]) != (row["time_ms"], None)
+        values[columns["time"]] = old.moment(at_ms(row["time_ms"], layout.zone)) if is_moved else was
     same = {name for name, value in values.items() if str(value) == str(before[name])}
     return {name: before[name] if name in same else value for name, value in values.items()}
 

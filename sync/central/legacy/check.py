@@ -38,8 +38,13 @@ def check_against_source(
         advance(numbers[kind] % _STEP)
     _compare_states(db, old, layout, definitions)
     health = check(db, definitions)
-    if health.orphans or health.inconsistent or health.illegal_transitions or health.stray_bookings:
-        raise StoreError(f"{old.shown}: the centre would not be well afterwards. Nothing was changed: {health}")
+    faults = health.orphans, health.inconsistent, health.illegal_transitions, health.stray_bookings
+    if any(faults):
+        numbers_of_faults = ", ".join(str(len(each)) for each in faults)
+        raise StoreError(
+            f"{old.shown}: the centre would not be well afterwards ({numbers_of_faults} orphans, inconsistent journeys,"
+            " illegal transitions, stray bookings). Nothing was changed"
+        )
 
 
 def _compare_states(db: ReadTransaction, old: OldDatabase, layout: Layout, definitions: Definitions) -> None:

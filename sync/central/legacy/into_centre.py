@@ -49,13 +49,6 @@ class _Undone(Exception):
     """A trial has come to its end: everything that it wrote is undone."""
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """The numbers of old rows by kind, fate and reasons, and the last change number."""
-
-    tallies: list[Tally]
-    change: int
-
-
 def demand_ready(db: ReadTransaction, place: Place) -> None:
     """Raises StoreError where the centre has no hospital yet, has served patients already, or was migrated into."""
     done = read_migration(db)
@@ -85,20 +78,20 @@ def take_old_database(
     trial: bool = False,
     advance: Advance = lambda _: None,
     listen: Listen = lambda _: None,
-) -> Taken:
+) -> list[Tally]:
     """Takes every row, and checks all of them against the source. The caller holds the old database.
 
-    A `trial` does the same and undoes it. `listen` is called before the end with the state as it would be. Raises
-    StoreError and sqlite3.Error; the centre is as it was then.
+    Returns the numbers of rows by kind, fate and reasons. A `trial` does the same and undoes it. `listen` is called
+    before the end with the state as it would be. Raises StoreError and sqlite3.Error; the centre is as it was then.
     """
-    taken: list[Taken] = []
+    taken: list[Tally] = []
     with suppress(_Undone), store.write() as db:
         demand_ready(db, store.place)
-        taken.append(_take(db, old, layout, definitions, now_ms, who, advance))
+        taken += _take(db, old, layout, definitions, now_ms, who, advance)
         listen(db)
         db.news.clear()  # all kiosks get a snapshot of the day, and nobody else listens
         _end(trial=trial)
-    return taken[0]
+    return taken
 
 
 def _end(*, trial: bool) -> None:
@@ -114,7 +107,7 @@ def _take(
     now_ms: int,
     who: str,
     advance: Advance,
-) -> Taken:
+) -> list[Tally]:
     site = read_site(db)
     today = site.day(now_ms)
     exams = all_exams(db)
@@ -134,12 +127,11 @@ def _take(
             take_patients_left(context())
     begin_roster_day(db, definitions, today)
     note_present(db)
-    change = db.latest_change()
-    write_migration(db, Migration(old.shown, msgspec.json.encode(layout).decode(), now_ms, change))
+    write_migration(db, Migration(old.shown, msgspec.json.encode(layout).decode(), now_ms, db.latest_change()))
     found = tallies(db)
     note(db, who, AuditKind.LEGACY, now_ms, detail={fate.value: _number(found, fate) for fate in Fate})
     check_against_source(db, old, layout, definitions, advance)
-    return Taken(found, change)
+    return found
 
 
 def _number(found: Sequence[Tally], fate: Fate) -> int:

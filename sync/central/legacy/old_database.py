@@ -77,8 +77,11 @@ class OldDatabase(Protocol):
 
 
 @contextmanager
-def open_old(url: str) -> Iterator[OldDatabase]:
-    """Opens the database of a URL, of SQLite or PostgreSQL. Raises StoreError."""
+def open_old(url: str, *, read_only: bool = False) -> Iterator[OldDatabase]:
+    """Opens the database of a URL, of SQLite or PostgreSQL. Raises StoreError.
+
+    A `read_only` one may be in use: nothing is locked, and SQLite's log stays as it is.
+    """
     # Imported here: a hospital has one of them.
     if is_postgresql(url):
         from sync.central.legacy.old_postgres import OldPostgres
@@ -87,7 +90,7 @@ def open_old(url: str) -> Iterator[OldDatabase]:
     else:
         from sync.central.legacy.old_sqlite import OldSqlite
 
-        old = OldSqlite(url)
+        old = OldSqlite(url, read_only=read_only)
     try:
         yield old
     finally:

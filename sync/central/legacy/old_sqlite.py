@@ -25,13 +25,13 @@ class _NoText(bytes):
 class OldSqlite:
     """The open file."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._path = database_path(url)
         self.shown = str(self._path)
         if not self._path.is_file():
             raise StoreError(f"{self.shown}: there is no such file")
         with self._named():
-            self._connection = _connect(self._path, "rw")
+            self._connection = _connect(self._path, "ro" if read_only else "rw")
             self._connection.execute("pragma foreign_keys=on")
 
     def columns(self, table: str) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from sync.central.legacy import back
 from sync.central.legacy.back import GivenBack, demand_migration, give_back
 from sync.central.legacy.files import back_up_old, list_rows, make_directory
 from sync.central.legacy.in_place import (
@@ -96,7 +97,7 @@ def migrate(source: str, centre: CentrePlace, layout: Layout, order: Order) -> M
                 backups = (back_up_old(old, order.files), of_centre)
                 back_up(store, of_centre)
             with order.bar(PASSES * rows, "migrating") as advance:
-                taken = take_old_database(
+                tallies = take_old_database(
                     old,
                     layout,
                     store,
@@ -107,7 +108,7 @@ def migrate(source: str, centre: CentrePlace, layout: Layout, order: Order) -> M
                     advance=advance,
                     listen=lambda db: listed.append(list_rows(db, layout, order.files, trial=order.trial)),
                 )
-        return Migrated(absent_columns(old, layout), lacking_columns(old, layout), taken.tallies, listed[0], backups)
+        return Migrated(absent_columns(old, layout), lacking_columns(old, layout), tallies, listed[0], backups)
 
 
 def revert(
@@ -121,7 +122,7 @@ def revert(
     with open_old(target) as old, _opened(centre) as store:
         with store.read() as db:
             _, layout = demand_migration(db, store.place)
-            rows = sum(count_kept(db, kind) for kind in layout.kinds())
+            rows = back.PASSES * sum(count_kept(db, kind) for kind in layout.kinds())
         layout = with_new_values(layout, read_layout(layout_file)) if layout_file else layout
         demand_tables(old, layout)
         with old.held(tables_of(layout), writes=False):
@@ -137,9 +138,11 @@ def revert(
 def forget(centre: CentrePlace, order: Order) -> int:
     """Deletes the old rows that a centre keeps for the way back. Returns their number. Raises StoreError."""
     with _opened(centre) as store, store.write() as db:
-        demand_migration(db, store.place)
-        rows = forget_kept_rows(db)
-        note(db, order.who, AuditKind.LEGACY, order.now_ms, detail={"forgotten": rows})
+        _, layout = demand_migration(db, store.place)
+        rows = sum(count_kept(db, kind) for kind in layout.kinds())
+        if not order.trial:
+            forget_kept_rows(db)
+            note(db, order.who, AuditKind.LEGACY, order.now_ms, detail={"forgotten": rows})
     return rows
 
 
@@ -178,7 +181,7 @@ def _opened(centre: CentrePlace) -> Iterator[Store]:
     state_dir = centre.state_dir if is_postgresql(centre.url) else None
     place = place_of(centre.url, state_dir)
     if place.file is None or place.file.exists():
-        with open_old(centre.url) as found:
+        with open_old(centre.url, read_only=True) as found:
             if not (found.columns("schema_version") and found.columns("incarnation")):
                 raise StoreError(f"{place}: there is no centre in this database. Nothing was changed")
     store = open_store(centre.url, state_dir, create=False, share=Share.ALONE)

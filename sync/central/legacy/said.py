@@ -36,7 +36,7 @@ def reverted(layout: Layout, given: GivenBack | None, backup: Path | None) -> It
         yield f"the old database has everything already: {_BACK}"
         return
     for kind in layout.kinds():
-        same, changed, born = given.same[kind], given.changed.get(kind, 0), given.born[kind]
+        same, changed, born = given.same[kind], given.changed[kind], given.born[kind]
         yield f"{layout.tables[kind].table}: {same} rows as they were, {changed} changed, {born} new"
     yield f"the backup is {backup}: {_BACK}" if backup else _TRIAL
 
@@ -56,9 +56,11 @@ def renamed_back(values: int, backup: Path | None) -> Iterator[str]:
     yield f"the backup is {backup}" if backup else _TRIAL
 
 
-def forgotten(rows: int) -> Iterator[str]:
+def forgotten(rows: int, *, trial: bool) -> Iterator[str]:
     """The number of old rows that the centre kept."""
-    yield f"{rows} old rows were deleted: there is no way back any more"
+    yield (
+        f"{rows} old rows would be deleted" if trial else f"{rows} old rows were deleted: there is no way back any more"
+    )
 
 
 def _tallies(table: str, own: list[Tally]) -> Iterator[str]:

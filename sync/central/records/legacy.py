@@ -138,9 +138,9 @@ def tallies(db: ReadTransaction) -> list[Tally]:
     return [Tally(row["kind"], Fate(row["fate"]), tuple(row["reasons"].split()), row["rows"]) for row in rows]
 
 
-def forget_kept_rows(db: WriteTransaction) -> int:
-    """Deletes every old row: there is no way back then. Returns their number."""
-    return db.execute("delete from legacy_rows").rowcount
+def forget_kept_rows(db: WriteTransaction) -> None:
+    """Deletes every old row: there is no way back then."""
+    db.execute("delete from legacy_rows")
 
 
 def _kept(row: Row) -> KeptRow:

@@ -107,9 +107,9 @@ def test_the_running_centre_is_not_migrated_into(way: Way):
         way.migrate()
 
 
-@pytest.mark.disk("2m")
+@pytest.mark.disk("1500k")
 def test_a_full_disk_of_the_centre_leaves_it_as_it_was(on_file: Way, small_disk: Path):
-    on_file.fill(2000)
+    on_file.fill(800)
     for file in on_file.directory.glob("centre.db*"):
         shutil.copy(file, small_disk)
     on_file.database = Database(f"sqlite:///{small_disk}/centre.db")
@@ -133,7 +133,7 @@ def test_a_backup_that_finds_no_room_ends_the_order(on_file: Way, small_disk: Pa
 @pytest.mark.processes
 @pytest.mark.parametrize("seen", ["old-database.backup", "centre.backup", "centre.db-wal"])
 def test_a_killed_migration_is_whole_or_was_never_begun(on_file: Way, seen: str):
-    on_file.fill(2000)
+    on_file.fill(800)
     before, old = on_file.centre_rows(), on_file.old_rows()
     place = on_file.directory if seen.startswith("centre.db") else on_file.directory / "files"
     _killed(on_file, place / seen, "--from", on_file.old, "--to", on_file.database.url)
@@ -147,7 +147,7 @@ def test_a_killed_migration_is_whole_or_was_never_begun(on_file: Way, seen: str)
 
 @pytest.mark.processes
 def test_killed_new_names_are_whole_or_were_never_begun(on_file: Way):
-    on_file.fill(2000)
+    on_file.fill(800)
     before = on_file.old_rows()
     _killed(on_file, on_file.directory / "files/old-database.backup", "--from", on_file.old, "--in-place")
     if on_file.old_rows() == before:
@@ -158,7 +158,7 @@ def test_killed_new_names_are_whole_or_were_never_begun(on_file: Way):
 
 @pytest.mark.processes
 def test_a_killed_way_back_is_whole_or_was_never_begun(on_file: Way):
-    on_file.fill(2000)
+    on_file.fill(800)
     on_file.migrate()
     with on_file.centre() as centre:
         centre.walk("S900011", "call_patient")

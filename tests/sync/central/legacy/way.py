@@ -58,8 +58,8 @@ class Way:
     def revert(self, *, trial: bool = False) -> GivenBack | None:
         return orders.revert(self.place, self.old, self.layout_file, self.order(trial=trial))[1]
 
-    def forget(self) -> int:
-        return orders.forget(self.place, self.order())
+    def forget(self, *, trial: bool = False) -> int:
+        return orders.forget(self.place, self.order(trial=trial))
 
     def rename(self, *, trial: bool = False) -> Renamed:
         return orders.rename_in_place(self.old, self.layout, self.order(trial=trial))
