@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from sync.central.network.bearer import ID_LENGTH
 from sync.central.records.parts import Part
 from sync.central.store.news import TokenRevoked
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, each_of
@@ -21,13 +22,12 @@ from sync.clock import DAY_MS
 from sync.journey.model import KioskId, PatientId, Role
 
 PREFIX = "nk_"  # scanners of logs and repositories recognise a token by this prefix
-ID_LENGTH = 12  # hex digits
 SOON_MS = 14 * DAY_MS  # an operator has this long to make another token
 
 # A kiosk's calls under way when its newer token is used for the first time still bear the former one.
 OVERLAP_MS = 5 * 60_000
 
-_IS_VALID = (
+IS_VALID = (
     "revoked_ms is null and (expires_ms is null or expires_ms > :now_ms)"
     f" and (replaced_ms is null or abs(:now_ms - replaced_ms) < {OVERLAP_MS})"
 )
@@ -95,7 +95,7 @@ class TokenSearch:
 
 
 BEARERS = Part("bearer", ("role", "patient_id", "kiosk_id", "name"), ("expires_ms", "used_ms"))
-VALID_BEARERS = BEARERS.of(f"from tokens where token_hash = :token_hash and {_IS_VALID}")
+VALID_BEARERS = BEARERS.of(f"from tokens where token_hash = :token_hash and {IS_VALID}")
 
 
 def issue(
@@ -152,7 +152,7 @@ def valid_tokens(db: ReadTransaction, token_hashes: Collection[str], now_ms: int
     if not token_hashes:
         return frozenset()
     tokens, parameters = each_of("token", token_hashes)
-    query = f"select token_hash from tokens where token_hash in {tokens} and {_IS_VALID}"  # noqa: S608
+    query = f"select token_hash from tokens where token_hash in {tokens} and {IS_VALID}"  # noqa: S608
     return frozenset(token_hash for (token_hash,) in db.rows_at_once(query, 1, {**parameters, "now_ms": now_ms}))
 
 
@@ -191,7 +191,7 @@ def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenR
         "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
         " where kiosk_id is null and (cast(:role as text) is null or role = :role)"
         " and (cast(:patient_id as text) is null or patient_id = :patient_id)"
-        f" and (:with_ended = 1 or {_IS_VALID})"
+        f" and (:with_ended = 1 or {IS_VALID})"
         " and (cast(:after as text) is null or (created_ms, token_hash) >"
         " (select a.created_ms, a.token_hash from tokens a where a.token_hash = :after))"
         " order by created_ms, token_hash limit :limit",
@@ -209,7 +209,7 @@ def staff_tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenReco
     """The valid tokens of staff that expire within two weeks, the first to expire first."""
     rows = db.rows(
         "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
-        f" where role = :role and expires_ms < :soon_ms and {_IS_VALID} order by expires_ms, token_hash",
+        f" where role = :role and expires_ms < :soon_ms and {IS_VALID} order by expires_ms, token_hash",
         role=Role.STAFF.value,
         soon_ms=now_ms + SOON_MS,
         now_ms=now_ms,
@@ -239,7 +239,7 @@ def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
     False where the token is unknown, revoked or has expired; nothing changes then.
     """
     revoked = db.execute(
-        f"update tokens set revoked_ms = :now_ms where token_hash = :token_hash and {_IS_VALID}",  # noqa: S608
+        f"update tokens set revoked_ms = :now_ms where token_hash = :token_hash and {IS_VALID}",  # noqa: S608
         {"now_ms": now_ms, "token_hash": token_hash},
     )
     if revoked.rowcount == 0:

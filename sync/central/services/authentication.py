@@ -10,6 +10,7 @@ from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.kiosk_tokens import replace_others
 from sync.central.records.kiosks import ask_for_renewal
 from sync.central.records.patients import patient_named
+from sync.central.records.sessions import bearer_of_session
 from sync.central.records.tokens import (
     Bearer,
     TokenState,
@@ -44,8 +45,24 @@ def authenticate(
         return _UNAUTHORIZED
     with centre.store.glance() as db:
         found = bearer(db, token, centre.clock())
+    return _admitted(centre, found, hash_of(token), roles, address)
+
+
+def authenticate_session(
+    centre: Centre, session: str, roles: Collection[Role], address: str | None = None
+) -> Bearer | ApiError:
+    """As `authenticate`, of the session in a cookie."""
+    with centre.store.glance() as db:
+        found = bearer_of_session(db, hash_of(session), centre.clock())
+    return _admitted(centre, found, hash_of(session), roles, address)
+
+
+def _admitted(
+    centre: Centre, found: Bearer | None, shown_hash: str, roles: Collection[Role], address: str | None
+) -> Bearer | ApiError:
+    """The bearer whom the database has found for the hash of what was shown, where they have one of the roles."""
     if found is None:
-        _note_invalid(centre, hash_of(token), address)
+        _note_invalid(centre, shown_hash, address)
         return _UNAUTHORIZED
     if found.role not in roles:
         note_refusal(centre, AuditKind.REFUSED_ROLE, address, found.who, id_of(found.token_hash))
@@ -67,13 +84,19 @@ def expected(centre: Centre, token: str | None, roles: Collection[Role]) -> Bear
     return known if is_usable else None
 
 
-def refresh(centre: Centre, sender: Bearer, subject: str | None) -> tuple[Bearer | None, str | None]:
-    """The bearer and the subject of an open socket as they are now.
+def refresh(
+    centre: Centre, sender: Bearer, subject: str | None, session_hash: str | None = None
+) -> tuple[Bearer | None, str | None]:
+    """The bearer and the subject of an open socket as they are now. A session opened the socket, or a token.
 
-    The bearer is None where the token is no longer valid. Both follow a merge of the patient's record.
+    The bearer is None where that is no longer valid. Both follow a merge of the patient's record.
     """
+    now_ms = centre.clock()
     with centre.store.read() as db:
-        found = bearer_of_hash(db, sender.token_hash, centre.clock())
+        if session_hash is not None:
+            found = bearer_of_session(db, session_hash, now_ms)
+        else:
+            found = bearer_of_hash(db, sender.token_hash, now_ms)
         if subject is not None:
             subject = patient_named(db, subject) or subject
     return found, subject

@@ -34,7 +34,7 @@ CODES: Mapping[str, ErrorCode] = {
     "unauthorized": ErrorCode(HTTPStatus.UNAUTHORIZED, "There is no token, or it is not valid."),
     "forbidden": ErrorCode(HTTPStatus.FORBIDDEN, "This role may never do that, or the patient is another's."),
     "card_of_another": ErrorCode(HTTPStatus.FORBIDDEN, "The card belongs to another patient than the one named."),
-    "foreign_origin": ErrorCode(HTTPStatus.FORBIDDEN, "A page of another site opens the socket."),
+    "foreign_origin": ErrorCode(HTTPStatus.FORBIDDEN, "A page of another site opens the socket, or uses a cookie."),
     "unknown_patient": ErrorCode(HTTPStatus.NOT_FOUND, "There is no such patient."),
     "not_found": ErrorCode(HTTPStatus.NOT_FOUND, "There is no such entry, case, binding or path."),
     "method_not_allowed": ErrorCode(HTTPStatus.METHOD_NOT_ALLOWED, "The path takes other methods: Allow names them."),

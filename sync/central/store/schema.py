@@ -288,6 +288,13 @@ _ACCESS = (
     )""",
     "create index tokens_of_patient on tokens (patient_id)",
     "create index tokens_of_kiosk on tokens (kiosk_id)",
+    # Sessions of browsers. One is deleted at its end, or when its token has ended.
+    """create table sessions (
+        session_hash text primary key,     -- SHA-256; the session itself is in the browser's cookie alone
+        token_hash text not null references tokens (token_hash),
+        created_ms bigint not null
+    )""",
+    "create index sessions_of_token on sessions (token_hash)",
     """create table exceptions (
         exception_id text primary key,     -- UUIDv7
         code text not null,

@@ -19,6 +19,7 @@ from sync.central.web.patient_api import patient_api
 from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
 from sync.central.web.queue_api import queue_api
+from sync.central.web.session_api import session_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff_api import staff_api
 
@@ -46,6 +47,7 @@ def create_app(
     harden(app)
     endpoints = Endpoints(centre)
     app.register_blueprint(patient_api(centre, endpoints))
+    app.register_blueprint(session_api(centre, endpoints, origins))
     app.register_blueprint(queue_api(centre, endpoints))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))

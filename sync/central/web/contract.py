@@ -29,6 +29,7 @@ class Contract(msgspec.Struct, frozen=True):
     - `ends`: the codes of a call of a kiosk, whose refusals are of another form.
     - `media`: the media type of its answer. `is_cached`: it has an entity tag, and caches may keep it.
     - `fails`: the type of an answer with 503 that is no error, such as that of the health.
+    - `by_cookie`: it takes the cookie of a session in place of a token.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Contract(msgspec.Struct, frozen=True):
     media: str = JSON
     is_cached: bool = False
     fails: type[msgspec.Struct] | None = None
+    by_cookie: bool = False
 
     @property
     def kinds(self) -> list[Any]:

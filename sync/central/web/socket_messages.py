@@ -37,9 +37,13 @@ class ActionDone(msgspec.Struct, frozen=True, tag_field="type", tag="action_resu
 
 
 class ActionRefused(ErrorBody, frozen=True, kw_only=True, tag_field="type", tag="action_result"):
-    """The answer to `perform_action`: it was refused. `action_id` is the one that came, of whatever form."""
+    """The answer to `perform_action`: it was refused. `action_id` is the one that came, of whatever form.
+
+    `payload` is the patient's state now; null where no patient is concerned, or the database cannot be read.
+    """
 
     action_id: Any
+    payload: CurrentState | None = None
     success: Literal[False] = False
 
 

@@ -24,6 +24,7 @@ STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/pe
 OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-journey/perform_action/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
+SESSION = f"{API}/session/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
 
 
@@ -77,6 +78,8 @@ ASKED = {
     "action with another's card": act(ACT, ANNA, patient_id=ANNA, tag_id=CARDS[BORIS]),
     "action with a strange card": act(ACT, tag_id=STRANGE_CARD),
     "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
+    "session": ask("POST", SESSION),
+    "end of a session": ask("DELETE", SESSION),
     "queue": ask("GET", QUEUE, ANNA),
     "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
     "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),

@@ -31,7 +31,7 @@ from tests.sync.central.web.documents import DOCS, documents
 
 OPENAPI = json.loads((DOCS / "openapi.json").read_text("utf-8"))
 ASYNCAPI = json.loads((DOCS / "asyncapi.json").read_text("utf-8"))
-OF_THE_SOCKET = {"unknown_command", "foreign_origin"}
+OF_THE_SOCKET = {"unknown_command"}
 OF_KIOSKS_ALONE = {"proof_missing"}  # a verdict on an action, which no answer to a person has
 
 
