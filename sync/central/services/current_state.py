@@ -54,13 +54,18 @@ class AppointmentDetail(msgspec.Struct, frozen=True):
 
 
 class CurrentState(msgspec.Struct, frozen=True):
-    """The answer of current-state and perform-action, and the payload of the socket's messages."""
+    """The answer of current-state and perform-action, and the payload of the socket's messages.
+
+    `journey_version` rises with each change of the journey. Of two states that come by two ways, the one with the
+    higher version is the newer one; of one version, that with the later `timestamp`.
+    """
 
     journey_state: str
     queue_details: list[QueueDetail]
     appointments: list[AppointmentDetail]
     available_actions: tuple[str, ...]
     timestamp: str
+    journey_version: int
 
 
 def read_current_state(centre: Centre, actor: Actor, name: str) -> Told | ApiError:
@@ -93,6 +98,7 @@ def current_state(
         [_appointment_detail(appointment, site) for appointment in journey.appointments],
         available_actions(definitions, journey, actor),
         iso(now_ms, zone),
+        journey.journey_version,
     )
 
 

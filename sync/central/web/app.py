@@ -8,6 +8,7 @@ from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
 from sync.central.web.api_app import ApiApp
 from sync.central.web.card_api import card_api
+from sync.central.web.client_api import add_client_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.health_api import add_health_api
@@ -55,6 +56,7 @@ def create_app(
     add_kiosk_api(app, centre, most_waiting, contracts=endpoints.contracts)
     add_health_api(app, centre, endpoints.contracts)
     add_documents_api(app, endpoints.contracts)
+    add_client_api(app, endpoints.contracts)
     add_patient_socket(app, centre, sockets, origins)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]

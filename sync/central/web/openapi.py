@@ -36,6 +36,7 @@ _TAGS = {
     "inbox": "Cases that the rules cannot decide, for staff",
     "kiosk": "For kiosks: docs/protocol.md",
     "documents": "These documents",
+    "client": "The client library, for pages",
     "health": "For programs that watch the centre",
 }
 _HEADERS = {

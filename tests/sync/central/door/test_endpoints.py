@@ -67,6 +67,7 @@ ASKED = {
     "document": ask("GET", f"{API}/openapi.json"),
     "document of the socket": ask("GET", f"{API}/asyncapi.json"),
     "page of the documents": ask("GET", f"{API}/reference/"),
+    "module of the client library": ask("GET", "/client/<name>", of=lambda _: {"name": "journey.js"}),
     "state": ask("GET", STATE, ANNA, query={"patient_id": ANNA}),
     "state, old path": ask("GET", OLD_STATE, ANNA, query={"patient_id": ANNA}),
     "state of nobody": ask("GET", STATE, query={"patient_id": "nobody"}),
