@@ -58,6 +58,13 @@ def node() -> str:
     return str(found)
 
 
+def npm() -> str:
+    """The path of Node's package manager."""
+    found = shutil.which("npm")
+    demand(found is not None, "npm")
+    return str(found)
+
+
 def npm_packages() -> Path:
     """The folder of the packages from npm, which `.ci/setup test` installs."""
     place = Path(__file__).parent.parent / ".venv/npm/node_modules"

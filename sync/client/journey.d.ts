@@ -88,9 +88,12 @@ export declare class PatientJourney {
     journeyStateOf(queueState: import("./protocol.js").QueueState): import("./protocol.js").JourneyState | null;
     /**
      * Does an action, over the socket or over HTTP, and repeats it with the same id until it is answered. Never rejects.
-     * @type {(actionType: import("./protocol.js").ActionType, payload?: object) => Promise<ActionResult>}
+     * @type {(
+     *   actionType: import("./protocol.js").ActionType,
+     *   payload?: import("./protocol.js").ActionPayload & Record<string, unknown>,
+     * ) => Promise<ActionResult>}
      */
-    perform: (actionType: import("./protocol.js").ActionType, payload?: object) => Promise<ActionResult>;
+    perform: (actionType: import("./protocol.js").ActionType, payload?: import("./protocol.js").ActionPayload & Record<string, unknown>) => Promise<ActionResult>;
     /**
      * Asks for the present state, over the socket or over HTTP.
      * @type {() => Promise<void>}

@@ -176,7 +176,10 @@ export class PatientJourney {
 
   /**
    * Does an action, over the socket or over HTTP, and repeats it with the same id until it is answered. Never rejects.
-   * @type {(actionType: import("./protocol.js").ActionType, payload?: object) => Promise<ActionResult>}
+   * @type {(
+   *   actionType: import("./protocol.js").ActionType,
+   *   payload?: import("./protocol.js").ActionPayload & Record<string, unknown>,
+   * ) => Promise<ActionResult>}
    */
   perform = async (actionType, payload = {}) => {
     if (!this.#isRunning) return refusal(this.#snapshot.ended ?? "closed", "The journey is not running.");
@@ -345,7 +348,9 @@ export class PatientJourney {
 
   /** @param {Partial<Snapshot>} changes */
   #show(changes) {
-    this.#snapshot = Object.freeze({ ...this.#snapshot, ...changes });
+    const next = Object.freeze({ ...this.#snapshot, ...changes });
+    if (Object.entries(next).every(([name, value]) => Reflect.get(this.#snapshot, name) === value)) return;
+    this.#snapshot = next;
     for (const listener of [...this.#listeners]) listener();
   }
 }
