@@ -32,6 +32,7 @@ Bearer = Callable[[MarkedOnline], str | None]
 BEARERS: Mapping[str, Bearer] = {
     "nobody": lambda _: None,
     "a patient": lambda marked: marked.centre.token(Role.PATIENT, ANNA),
+    "a visit": lambda marked: marked.visit_secret(),
     "staff": lambda marked: marked.nurse,
 }
 
@@ -147,7 +148,7 @@ def test_every_answer_to_staff_about_records_is_one_that_the_document_names(mark
     case = marked.cases[ANNA]
     ids = {"patient_id": ANNA, "queue_id": marked.queue_id, "binding_id": marked.binding_id, "exception_id": case}
     statuses = ask(marked, marked.nurse, **ids)
-    read = {operation for operation in operations(marked) if operation.startswith("GET ")}
+    read = {operation for operation in operations(marked) if operation.startswith("GET ")} - {"GET /api/v1/visit/"}
     assert {operation for operation in read if 200 not in statuses[operation]} == set()
     assert not breaches(marked)
 
