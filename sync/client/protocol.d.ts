@@ -13,10 +13,10 @@ export type AppointmentStatus = "booked" | "arrived" | "waiting" | "in_progress"
 export type ActionType = "scan_nfc" | "register" | "confirm_arrival" | "enter_exam_room" | "complete_exam" | "make_payment" | "leave_hospital" | "call_patient" | "start_exam" | "mark_no_show" | "cancel_appointment" | (string & {});
 
 /** The code of a refusal. */
-export type ErrorCode = "action_id_reused" | "busy" | "card_blocked" | "card_of_another" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "same_patient" | "too_large" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_state" | "unsupported_media_type" | "unusable_card" | (string & {});
+export type ErrorCode = "action_id_reused" | "busy" | "card_blocked" | "card_of_another" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "same_patient" | "token_replaced" | "too_large" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | (string & {});
 
 /** A code with which the socket closes. */
-export type CloseCode = 1000 | 1001 | 1002 | 1006 | 1007 | 1009 | 1011 | 1013 | 4401 | 4403;
+export type CloseCode = 1000 | 1001 | 1002 | 1006 | 1007 | 1009 | 1011 | 1013 | 4401 | 4404 | 4403;
 
 /** The answer to `perform_action`: it was done, and this is the state after it. */
 export interface ActionDone {
@@ -137,7 +137,7 @@ export interface Pong {
 
 /**
  * One place in a line. `estimated_wait_time` is in minutes. It and `people_ahead` are 0 once the patient is called.
- * `room` is the exam's, or the one that the patient was called into. `label_aliases` are the other numbers that were printed for the same place, left out where there are none.
+ * `room` is the exam's, or the one that the patient was called into. `label_aliases` are the other numbers that were printed for the same place, left out where there are none. `exam_id` is empty for the token of a visit.
  */
 export interface QueueDetail {
   readonly queue_id: string;
@@ -149,6 +149,17 @@ export interface QueueDetail {
   readonly room: string;
   readonly people_ahead: number;
   readonly label_aliases?: readonly (string)[];
+}
+
+/** Goes on with a newer token of the same bearer. */
+export interface Renew {
+  readonly command: "renew";
+  readonly token: string;
+}
+
+/** The answer to `renew`: the socket goes on with the newer token. */
+export interface Renewed {
+  readonly type: "renewed";
 }
 
 /** The states and actions of the site, in their order, and {state: {action: next state}}. */
@@ -180,6 +191,6 @@ export interface UpdatedState {
   readonly action?: ActionType | null;
 }
 
-export type ServerMessage = InitialState | StateUpdate | ActionDone | ActionRefused | Pong | ErrorMessage;
+export type ServerMessage = InitialState | StateUpdate | ActionDone | ActionRefused | Pong | Renewed | ErrorMessage;
 
-export type ClientCommand = Ping | FetchInitialState | PerformCommand;
+export type ClientCommand = Ping | FetchInitialState | PerformCommand | Renew;

@@ -47,5 +47,5 @@ def end_session(db: WriteTransaction, session_hash: str) -> bool:
 
 def delete_ended_sessions(db: WriteTransaction, now_ms: int) -> None:
     """Deletes the sessions whose tokens are no longer valid."""
-    is_of_a_valid = f"select 1 from tokens t where t.token_hash = sessions.token_hash and {IS_VALID}"  # noqa: S608
+    is_of_a_valid = f"select 1 from tokens where tokens.token_hash = sessions.token_hash and {IS_VALID}"  # noqa: S608
     db.execute(f"delete from sessions where not exists ({is_of_a_valid})", {"now_ms": now_ms})  # noqa: S608

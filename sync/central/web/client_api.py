@@ -18,9 +18,9 @@ def add_client_api(app: Flask, contracts: Contracts) -> None:
     api = Blueprint("client", __name__, url_prefix="/client")
     found = {name: Cached(publish_page(path.read_text("utf-8")), _SCRIPT) for name, path in modules().items()}
 
-    @api.get("/<name>")
-    def module(name: str) -> Response:
-        return respond_cached(found[name]) if name in found else respond_error(_NO_MODULE)
+    @api.get("/<module>")
+    def read_module(module: str) -> Response:
+        return respond_cached(found[module]) if module in found else respond_error(_NO_MODULE)
 
-    contracts.add(module, _MODULE)
+    contracts.add(read_module, _MODULE)
     app.register_blueprint(api)

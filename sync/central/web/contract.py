@@ -13,6 +13,7 @@ from sync.protocol import EndCode
 
 EVERYWHERE = ("malformed", "https_only", "too_slow", "internal", "busy")
 _OF_A_TOKEN = ("unauthorized", "forbidden", "no_site")
+_OF_A_VISIT = ("visit_unknown", "visit_ended")
 _OF_A_BODY = ("unsupported_media_type", "too_large")
 OF_AN_ACTION = ("invalid_action_id", "invalid_payload", "action_id_reused")
 _OF_KIOSKS = (RefusalCode.PROOF_MISSING, RefusalCode.TOO_LARGE)
@@ -58,6 +59,8 @@ class Contract(msgspec.Struct, frozen=True):
             return own
         if self.roles:
             own = (*own, *_OF_A_TOKEN)
+        if Role.VISIT in self.roles:
+            own = (*own, *_OF_A_VISIT)
         return (*own, *_OF_A_BODY) if self.body is not None else own
 
     def by_status(self, *, is_named: bool) -> Mapping[HTTPStatus, tuple[str, ...]]:

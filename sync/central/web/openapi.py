@@ -29,6 +29,8 @@ _COOKIE = f"""\
 Made by POST /api/v1/session/. Over https its name is {SECURE_SESSION}. It needs an `Origin` that may use it."""
 _TAGS = {
     "patient": "For patients' apps and staff",
+    "visit": "For the token of a visit, and for apps that renew theirs",
+    "page": "The page of a visit",
     "session": "For pages of browsers",
     "queue": "The queue, for staff",
     "staff": "A patient's record, for staff",

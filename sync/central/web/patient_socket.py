@@ -39,6 +39,7 @@ from sync.central.web.socket_messages import (
     ErrorMessage,
     InitialState,
     Pong,
+    Renewed,
     StateUpdate,
     UpdatedState,
 )
@@ -50,10 +51,11 @@ log = logging.getLogger(__name__)
 
 _CHECK_EVERY_S = 30.0  # a clock that was set is noticed within this time
 _STATE = "state"  # of the messages of which the newest is enough
-_ROLES = (Role.PATIENT, Role.STAFF)
+_ROLES = (Role.PATIENT, Role.VISIT, Role.STAFF)
 # Close codes for private use (RFC 6455, 7.4.2), by the code of the error: 4000 and the HTTP status.
-_CLOSE_CODES = {"unauthorized": 4401, "forbidden": 4403}
+_CLOSE_CODES = {"unauthorized": 4401, "visit_ended": 4401, "forbidden": 4403, "visit_unknown": 4404}
 _NO_LONGER_VALID = ApiError("unauthorized", "the token is no longer valid")
+_OTHER_BEARER = ApiError("forbidden", "The token is of another bearer than the socket's.")
 _UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
 _FULL = ApiError("busy", "Too many sockets are open; use plain requests for now.")
 _NO_HANDSHAKE = ApiError("malformed", "This is no WebSocket handshake.")
@@ -197,6 +199,8 @@ class _Conversation:
     def woken(self) -> None:
         """Tells the newest change. Whatever may have ended the token or moved the patient is looked at first."""
         change, is_plain = self._news.take()
+        # Any action may end a visit, and with it the token.
+        is_plain &= self._sender.role is not Role.VISIT
         if not (is_plain and self._has_time()) and not self._is_valid():
             return
         self._socket.wake_within(self._patience_s())
@@ -284,6 +288,22 @@ class _Conversation:
             answer = refused(ApiError("busy", f"{trouble_in_words(error)}."))
         self._send_result(answer, action_id)
 
+    def renew(self, document: dict[str, Any]) -> None:
+        """Goes on with a newer token of the same bearer, whose first use this may be."""
+        token = document.get("token")
+        found = authenticate(self._centre, token if isinstance(token, str) else None, _ROLES, self._requester.address)
+        if isinstance(found, Bearer) and _whose(found) != _whose(self._sender):
+            found = _OTHER_BEARER
+        if isinstance(found, ApiError):
+            self._send_error(found)
+            return
+        self._listening.close()
+        self._sender, self._session_hash = found, None
+        self._requester = replace(self._requester, who=found.who)
+        self._listen()
+        self._socket.wake_within(self._patience_s())
+        self._send(AboutNobody(Renewed()))
+
     def _send_state(self, subject: str) -> None:
         told = self._read_state(subject)
         if isinstance(told, ApiError):
@@ -331,6 +351,10 @@ class _Conversation:
         self._socket.send(let_out(self._centre, self._requester, message).decode(), stands_for)
 
 
+def _whose(bearer: Bearer) -> tuple[Role, str | None, str]:
+    return bearer.role, bearer.patient_id, bearer.name
+
+
 def _update(state: object, change: PatientChanged) -> StateUpdate:
     """The message of a change."""
     assert isinstance(state, CurrentState)
@@ -341,4 +365,5 @@ COMMANDS: Mapping[str, Callable[[_Conversation, dict[str, Any]], None]] = {
     "ping": _Conversation.pong,
     "fetch_initial_state": _Conversation.fetch,
     "perform_action": _Conversation.perform,
+    "renew": _Conversation.renew,
 }

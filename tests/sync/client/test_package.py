@@ -13,10 +13,11 @@ import pytest
 
 from tests.components import node, npm, npm_packages
 from tests.sync.client.conftest import LiveCentre
-from tests.sync.client.types import DOCS, LIBRARY, WrongTypes, files, typescript
+from tests.sync.client.types import DOCS, LIBRARY, WrongTypes, declarations, protocol, typescript
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("client")]
 PAGES = Path(__file__).with_name("pages")
+AGAIN = "python -m tests.sync.client.types writes it again"
 PACKAGE = json.loads((LIBRARY / "package.json").read_text("utf-8"))
 
 
@@ -38,8 +39,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_types_are_those_of_the_definitions_and_of_the_documents():
-    for file, text in files().items():
-        assert file.read_text("utf-8") == text, "python -m tests.sync.client.types writes it again"
+    assert (LIBRARY / "protocol.d.ts").read_text("utf-8") == protocol(), AGAIN
+
+
+def test_the_modules_keep_to_the_types_and_tell_their_own():
+    told = declarations()
+    assert {path.name for path in LIBRARY.glob("*.d.ts")} == {*told, "protocol.d.ts"}
+    for name, text in told.items():
+        assert (LIBRARY / name).read_text("utf-8") == text, AGAIN
 
 
 def test_the_package_has_the_version_and_the_licence_of_the_project():

@@ -59,7 +59,7 @@ class WrongTypes(Exception):
 
 
 def protocol() -> str:
-    """The content of protocol.d.ts."""
+    """The content of `protocol.d.ts`."""
     rules = shipped()
     people = (*rules.actions_by("patient"), *rules.actions_by("staff"))
     parts = [
@@ -140,11 +140,7 @@ def _error_codes() -> Iterator[str]:
                 yield from (part for part in name.split(".")[1:] if part.islower())
 
 
-def files() -> Mapping[Path, str]:
-    """The content of each file."""
-    return {LIBRARY / name: text for name, text in ({"protocol.d.ts": protocol()} | declarations()).items()}
-
-
 if __name__ == "__main__":
-    for file, text in files().items():
-        file.write_text(text, "utf-8")
+    (LIBRARY / "protocol.d.ts").write_text(protocol(), "utf-8")
+    for file, text in declarations().items():
+        (LIBRARY / file).write_text(text, "utf-8")
