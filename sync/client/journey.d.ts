@@ -99,4 +99,10 @@ export declare class PatientJourney {
      * @type {() => Promise<void>}
      */
     refresh: () => Promise<void>;
+    /**
+     * Tells the socket that the app has a newer token, so that it goes on with that. Where it is not told, another socket is
+     * opened when the former token ends.
+     * @type {() => Promise<void>}
+     */
+    renew: () => Promise<void>;
 }

@@ -204,6 +204,17 @@ export class PatientJourney {
     else await this.#refreshByHttp(asked);
   };
 
+  /**
+   * Tells the socket that the app has a newer token, so that it goes on with that. Where it is not told, another socket is
+   * opened when the former token ends.
+   * @type {() => Promise<void>}
+   */
+  renew = async () => {
+    const token = await this.#bearer.read();
+    const isAnswer = (/** @type {{type: string}} */ { type }) => type === "renewed";
+    if (await this.#channel.ask("renew", { token }, isAnswer, this.#times.answerWithinMs)) this.#shown = token;
+  };
+
   // The socket.
 
   /** @param {string} base */

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 from sync.clock import site_day
 from sync.control import ask, socket_path
 from sync.ids import new_id
+from sync.protocol import EnrolRequest, canonical
 from tests.kiosk.ui.browser import PATIENCE_MS
 from tests.sync.central.centre import ZONE, hospital, patient
 from tests.sync.central.online import PATIENCE_S
@@ -69,6 +70,12 @@ class LiveCentre:
     def revoke(self, token: str) -> None:
         """Ends a token."""
         self._ask("token-revoke", token=token)
+
+    def kiosk_token(self) -> str:
+        """The token of a new kiosk."""
+        request = EnrolRequest(code=self._ask("enroll-code")["code"])
+        url = f"http://{self.process.address}/api/v1/kiosks/enroll"
+        return str(requests.post(url, data=canonical(request), timeout=PATIENCE_S).json()["token"])
 
     def close(self) -> None:
         self.process.process.terminate()

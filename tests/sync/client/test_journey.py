@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Route
 
+from sync.visit_secret import make_secret
 from tests.sync.client.app import AppServer
 from tests.sync.client.conftest import TO_WAITING, AppPage, LiveCentre
 from tests.sync.client.relay import Relay
+from tests.sync.client.types import DOCS
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("client")]
 
 BEGIN = """async () => {
   const { PatientJourney, TIMES } = await import(settings.url + "/client/journey.js");
   const times = { ...TIMES, ...settings.times, channel: { ...TIMES.channel, ...settings.channel } };
-  const [...tokens] = settings.tokens;
+  const tokens = (window.tokens = settings.tokens);
   const token = (refused) => {
     if (refused === tokens[0]) tokens.shift();
     return tokens[0] ?? null;
@@ -316,3 +318,75 @@ def test_a_browser_keeps_nothing_of_a_patient(open_page, live: LiveCentre):
     assert page.do("() => caches.keys()") == []
     asked = page.do("() => performance.getEntriesByType('resource').map(({ name }) => name)")
     assert not [url for url in asked if page.token in url or page.patient_id in url]
+
+
+def test_the_phone_page_of_the_documents_shows_the_place_in_line(
+    browser: Browser, app: AppServer, live: LiveCentre, relay: Relay
+):
+    source = (DOCS / "phone-page.html").read_text("utf-8")
+    app.pages["/phone"] = ("text/html", source.replace("https://checkin.hospital.example", relay.url).encode())
+    patient_id, token = live.newcomer()
+    page = AppPage(browser, f"{app.origin}/phone#{token}", {})
+    page.until("document.querySelector('#lines').textContent === ''")
+    live.act(patient_id, "scan_nfc", "register")
+    page.page.locator("#arrive").click()
+    page.page.get_by_text("before you").wait_for()
+    (entry,) = live.act(patient_id, "call_patient")["queue_details"]
+    page.page.get_by_text("Please come in now").wait_for()
+    assert page.page.locator("b").inner_text() == entry["queue_number"]
+    live.revoke(token)
+    page.page.get_by_text("Your visit has ended.").wait_for()
+    assert entry["queue_number"] not in page.page.content()
+    page.close()
+
+
+def test_a_newer_token_is_told_to_the_socket_which_goes_on(open_page, live: LiveCentre, relay: Relay):
+    page = open_page()
+    page.until("journey.read().isConnected")
+    newer = page.do(
+        """async () => {
+          const headers = { Authorization: `Bearer ${tokens[0]}` };
+          const answer = await fetch(settings.url + "/api/v1/token/renew/", { method: "POST", headers });
+          const { token } = await answer.json();
+          window.tokens[0] = token;
+          await journey.renew();
+          return token;
+        }"""
+    )
+    live.revoke(page.token)
+    live.act(page.patient_id, "scan_nfc")
+    page.until("journey.read().journeyState === 'ARRIVED'")
+    assert relay.sockets == 1
+    live.revoke(newer)
+    page.until("window.ended === 'unauthorized'")
+
+
+def test_by_a_session_cookie_everything_goes_over_the_socket(open_page, live: LiveCentre):
+    page = open_page(begin=False)
+    page.do(
+        """async () => {
+          const headers = { Authorization: `Bearer ${settings.tokens[0]}` };
+          await fetch(settings.url + "/api/v1/session/", { method: "POST", headers, credentials: "include" });
+          const { PatientJourney } = await import(settings.url + "/client/journey.js");
+          window.journey = new PatientJourney({ url: settings.url, onEnded: (why) => (window.ended = why) });
+          journey.start();
+        }"""
+    )
+    page.until("journey.read().isConnected")
+    assert page.perform("scan_nfc")["ok"]
+    assert page.posts() == 0
+    live.revoke(page.token)
+    page.until("window.ended === 'unauthorized'")
+
+
+def test_the_secret_of_a_visit_that_the_hospital_does_not_know_yet_is_tried_again(open_page, relay: Relay):
+    page = open_page(tokens=[make_secret()])
+    until(lambda: relay.sockets > 1)
+    assert page.shown["loading"]
+    assert page.do("() => window.ended ?? null") is None
+
+
+def test_a_kiosks_token_ends_a_journey_as_forbidden(open_page, live: LiveCentre):
+    page = open_page(tokens=[live.kiosk_token()])
+    page.until("window.ended === 'forbidden'")
+    assert page.perform("scan_nfc")["code"] == "forbidden"
