@@ -23,7 +23,7 @@ export declare class Api {
     get isBusy(): boolean;
     /**
      * Sends a request as the client's bearer. Where its token is refused and there is another one, it is sent once more.
-     * Returns null where no answer comes in time, or there is no token now.
+     * Returns null where no answer comes in time, or there is no token now. The session cookie counts for no request.
      * @param {string} method
      * @param {string} path
      * @param {object} [body]

@@ -37,13 +37,14 @@ export class Api {
 
   /**
    * Sends a request as the client's bearer. Where its token is refused and there is another one, it is sent once more.
-   * Returns null where no answer comes in time, or there is no token now.
+   * Returns null where no answer comes in time, or there is no token now. The session cookie counts for no request.
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @returns {Promise<Answer | null>}
    */
   async ask(method, path, body) {
+    if (this.#bearer.isCookie) return null;
     const text = body && JSON.stringify(body);
     try {
       const token = await this.#bearer.read();
@@ -62,7 +63,7 @@ export class Api {
    * @returns {Promise<Answer | null>}
    */
   read(path, etag) {
-    return this.#fetch(path, { headers: etag === null ? {} : { "If-None-Match": etag }, credentials: "omit" });
+    return this.#fetch(path, { headers: etag === null ? {} : { "If-None-Match": etag } });
   }
 
   /** Ends the requests under way. */
@@ -81,8 +82,7 @@ export class Api {
     /** @type {Record<string, string>} */
     const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
     if (body) headers["Content-Type"] = "application/json";
-    const credentials = this.#bearer.isCookie ? "include" : "omit";
-    return this.#fetch(path, { method, headers, credentials, body, cache: "no-store" });
+    return this.#fetch(path, { method, headers, body, cache: "no-store" });
   }
 
   /**
@@ -95,7 +95,7 @@ export class Api {
     this.#pending.add(abort);
     const cancel = this.#timers.after(ANSWER_WITHIN_MS, () => abort.abort());
     try {
-      const response = await fetch(this.#base + path, { ...request, signal: abort.signal });
+      const response = await fetch(this.#base + path, { ...request, credentials: "omit", signal: abort.signal });
       // A proxy's refusal has no JSON.
       const body = response.status === 304 ? null : await response.json().catch(() => undefined);
       return response.ok && body === undefined ? null : this.#answer(response, body ?? null);

@@ -1,6 +1,6 @@
 // Made by python -m tests.sync.client.types; not to be edited.
 
-export type ChannelStatus = "closed" | "connecting" | "open" | "waiting" | "refused";
+export type ChannelStatus = "closed" | "connecting" | "open" | "waiting";
 export type Message = {
     type: string;
     [member: string]: any;

@@ -4,9 +4,9 @@ import { waitAfter } from "./backoff.js";
 import { Timers } from "./timers.js";
 
 /**
- * What a channel is doing: it is not started or closed for good (`closed`), opens a socket (`connecting`), has one
- * (`open`), waits before the next one (`waiting`), or was told to stay away (`refused`).
- * @typedef {"closed" | "connecting" | "open" | "waiting" | "refused"} ChannelStatus
+ * What a channel is doing: nothing (`closed`), it opens a socket (`connecting`), has one (`open`), or waits before the next
+ * one (`waiting`).
+ * @typedef {"closed" | "connecting" | "open" | "waiting"} ChannelStatus
  */
 
 /**
@@ -27,7 +27,7 @@ import { Timers } from "./timers.js";
  * - `address`: called before each connection. It returns the URL and the subprotocols of the socket.
  * - `hear`: gets each message that answers no question.
  * - `follow`: gets each new status.
- * - `mayReopen`: called with the close code of a socket that has ended. Where it returns false, no other one is opened.
+ * - `mayReopen`: called with the close code of a socket that has ended. Where it returns false, the channel closes.
  * - `WebSocket`: the class of sockets, where the platform has none.
  * @typedef {{
  *   address: () => {url: string, protocols?: string[]} | Promise<{url: string, protocols?: string[]}>,
@@ -70,7 +70,7 @@ export class Channel {
 
   /** Opens a socket, and another one after each that ends. */
   open() {
-    if (this.#status !== "closed" && this.#status !== "refused") return;
+    if (this.#status !== "closed") return;
     globalThis.addEventListener?.("online", this.#wake);
     globalThis.document?.addEventListener("visibilitychange", this.#wake);
     this.#failures = 0;
@@ -79,7 +79,10 @@ export class Channel {
 
   /** Ends the channel: no socket, no timer and no listener is left. */
   close() {
-    this.#end("closed");
+    globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
+    this.#drop();
+    this.#change("closed");
   }
 
   /**
@@ -180,7 +183,7 @@ export class Channel {
     const mayReopen = (await this.#options.mayReopen?.(code)) ?? true;
     if (this.#life !== life) return;
     if (mayReopen) this.#timers.after(waitAfter(this.#failures, this.#options.times.backoff), () => this.#connect());
-    else this.#end("refused");
+    else this.close();
   }
 
   /** Leaves the present socket and all that waits for it. Returns the life that begins. */
@@ -195,14 +198,6 @@ export class Channel {
     }
     for (const question of [...this.#questions]) question.resolve(null);
     return (this.#life = {});
-  }
-
-  /** @param {"closed" | "refused"} status */
-  #end(status) {
-    globalThis.removeEventListener?.("online", this.#wake);
-    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
-    this.#drop();
-    this.#change(status);
   }
 
   /** @param {ChannelStatus} status */

@@ -5,10 +5,11 @@ export declare class Definitions {
     #private;
     /** @param {import("./api.js").Api} api */
     constructor(api: import("./api.js").Api);
-    /** The document; null before it was read. */
-    get document(): import("./protocol.js").StateDefinitions | null;
-    /** Reads the document. Keeps the one that it has where the centre does not answer. */
-    load(): Promise<void>;
+    /**
+     * Reads the document, and returns it. Where the centre does not answer, it is the one of before.
+     * @returns {Promise<import("./protocol.js").StateDefinitions | null>}
+     */
+    load(): Promise<import("./protocol.js").StateDefinitions | null>;
     /**
      * Returns the journey state that belongs to the state of a queue entry; null before the document was read, or for a
      * state that it does not name.

@@ -16,17 +16,17 @@ export class Definitions {
     this.#api = api;
   }
 
-  /** The document; null before it was read. */
-  get document() {
-    return this.#document;
-  }
-
-  /** Reads the document. Keeps the one that it has where the centre does not answer. */
+  /**
+   * Reads the document, and returns it. Where the centre does not answer, it is the one of before.
+   * @returns {Promise<import("./protocol.js").StateDefinitions | null>}
+   */
   async load() {
     const answer = await this.#api.read(PATH, this.#etag);
-    if (answer?.status !== 200) return;
-    this.#document = answer.body;
-    this.#etag = answer.etag;
+    if (answer?.status === 200) {
+      this.#document = answer.body;
+      this.#etag = answer.etag;
+    }
+    return this.#document;
   }
 
   /**

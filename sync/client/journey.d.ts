@@ -12,6 +12,7 @@ export type Snapshot = Readonly<{
     loading: boolean;
     isConnected: boolean;
     ended: Ending | null;
+    definitions: import("./protocol.js").StateDefinitions | null;
 }>;
 export type JourneyTimes = {
     channel: import("./channel.js").ChannelTimes;
@@ -30,6 +31,7 @@ export type JourneyTimes = {
  * - `loading`: no state has come yet.
  * - `isConnected`: the socket is open and has told the state.
  * - `ended`: why nothing more comes; null while it goes on.
+ * - `definitions`: the states and actions of the site; null before they were read.
  * @typedef {Readonly<{
  *   journeyState: CurrentState["journey_state"] | null,
  *   queueDetails: CurrentState["queue_details"],
@@ -39,6 +41,7 @@ export type JourneyTimes = {
  *   loading: boolean,
  *   isConnected: boolean,
  *   ended: Ending | null,
+ *   definitions: import("./protocol.js").StateDefinitions | null,
  * }>} Snapshot
  */
 /**
@@ -79,8 +82,6 @@ export declare class PatientJourney {
      * @type {() => Snapshot}
      */
     read: () => Snapshot;
-    /** The definitions of the site; null before they were read. */
-    get definitions(): import("./protocol.js").StateDefinitions | null;
     /**
      * Returns the journey state that belongs to the state of a queue entry, by the definitions of the site.
      * @param {import("./protocol.js").QueueState} queueState

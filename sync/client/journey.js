@@ -28,6 +28,7 @@ const UNAUTHORIZED = 4401; // the close code for a token that is not valid
  * - `loading`: no state has come yet.
  * - `isConnected`: the socket is open and has told the state.
  * - `ended`: why nothing more comes; null while it goes on.
+ * - `definitions`: the states and actions of the site; null before they were read.
  * @typedef {Readonly<{
  *   journeyState: CurrentState["journey_state"] | null,
  *   queueDetails: CurrentState["queue_details"],
@@ -37,6 +38,7 @@ const UNAUTHORIZED = 4401; // the close code for a token that is not valid
  *   loading: boolean,
  *   isConnected: boolean,
  *   ended: Ending | null,
+ *   definitions: import("./protocol.js").StateDefinitions | null,
  * }>} Snapshot
  */
 
@@ -83,6 +85,7 @@ const NOTHING = Object.freeze({
   loading: true,
   isConnected: false,
   ended: null,
+  definitions: null,
 });
 
 /** The journey of the patient whose token it is. Any number of listeners share its one connection. */
@@ -103,7 +106,7 @@ export class PatientJourney {
   #timers = new Timers();
   #isRunning = false;
   /** @type {string | null} */
-  #shown = null; // the token of the present socket
+  #tokenOfSocket = null;
   /** @type {number | undefined} */
   #greeting = undefined; // the mark of the present connection, until its first state has come
 
@@ -161,11 +164,6 @@ export class PatientJourney {
    */
   read = () => this.#snapshot;
 
-  /** The definitions of the site; null before they were read. */
-  get definitions() {
-    return this.#definitions.document;
-  }
-
   /**
    * Returns the journey state that belongs to the state of a queue entry, by the definitions of the site.
    * @param {import("./protocol.js").QueueState} queueState
@@ -212,27 +210,27 @@ export class PatientJourney {
   renew = async () => {
     const token = await this.#bearer.read();
     const isAnswer = (/** @type {{type: string}} */ { type }) => type === "renewed";
-    if (await this.#channel.ask("renew", { token }, isAnswer, this.#times.answerWithinMs)) this.#shown = token;
+    if (await this.#channel.ask("renew", { token }, isAnswer, this.#times.answerWithinMs)) this.#tokenOfSocket = token;
   };
 
   // The socket.
 
   /** @param {string} base */
   async #address(base) {
-    this.#shown = await this.#bearer.read();
-    const protocols = this.#shown === null ? [] : ["bearer", this.#shown];
+    this.#tokenOfSocket = await this.#bearer.read();
+    const protocols = this.#tokenOfSocket === null ? [] : ["bearer", this.#tokenOfSocket];
     return { url: base.replace(/^http/, "ws") + SOCKET, protocols };
   }
 
   /** @param {import("./channel.js").ChannelStatus} status */
   #follow(status) {
     if (status === "connecting") this.#greeting = this.#latest.mark();
-    if (status === "open") this.#definitions.load(); // other rules may have come while it was away
-    if (status === "waiting") {
-      this.#show({ isConnected: false });
-      this.#refreshRegularly();
-      this.refresh();
-    }
+    if (status === "open") this.#loadDefinitions(); // other rules may have come while it was away
+    if (status !== "waiting") return;
+    // The next socket tells the state. Where none could be opened, HTTP does: the sockets of all patients may end at once.
+    if (!this.#snapshot.isConnected) this.refresh();
+    this.#show({ isConnected: false });
+    this.#refreshRegularly();
   }
 
   /** @param {import("./channel.js").Message} message */
@@ -253,7 +251,7 @@ export class PatientJourney {
     if (code === FORBIDDEN) this.#end("forbidden");
     if (code !== UNAUTHORIZED) return true;
     // Where the app cannot tell now, it is asked again after the next refusal.
-    const isRenewed = await this.#bearer.renew(this.#shown).catch(() => true);
+    const isRenewed = await this.#bearer.renew(this.#tokenOfSocket).catch(() => true);
     if (!isRenewed) this.#end("unauthorized");
     return isRenewed;
   }
@@ -266,13 +264,17 @@ export class PatientJourney {
     const answer = await this.#api.ask("GET", CURRENT_STATE);
     if (answer?.status === 200) this.#accept(answer.body, asked);
     else this.#endWhereRefused(answer);
-    if (this.#isRunning && !this.#definitions.document) await this.#definitions.load();
+    if (this.#isRunning && !this.#snapshot.definitions) await this.#loadDefinitions();
   }
 
   /** @param {import("./api.js").Answer | null} answer */
   #endWhereRefused(answer) {
     if (answer?.status === 401) this.#end("unauthorized");
     else if (answer?.status === 403 && answer.body?.code === "forbidden") this.#end("forbidden");
+  }
+
+  async #loadDefinitions() {
+    this.#show({ definitions: await this.#definitions.load() });
   }
 
   #refreshRegularly() {
@@ -353,7 +355,7 @@ export class PatientJourney {
     this.close();
     // Whoever holds the device now may be another person.
     this.#latest.clear();
-    this.#show({ ...NOTHING, loading: false, ended: why });
+    this.#show({ ...NOTHING, loading: false, ended: why, definitions: this.#snapshot.definitions });
     this.#options.onEnded?.(why);
   }
 

@@ -82,7 +82,7 @@ def until(true: Callable[[], bool]) -> None:
 
 def test_the_first_load_brings_the_state_the_definitions_and_the_socket(open_page, live: LiveCentre):
     page = open_page()
-    page.until("journey.read().isConnected && journey.definitions")
+    page.until("journey.read().isConnected && journey.read().definitions")
     shown = page.shown
     assert (shown["journeyState"], shown["loading"], shown["ended"]) == ("UNREGISTERED", False, None)
     assert shown["availableActions"] == ["scan_nfc"]
@@ -327,7 +327,7 @@ def test_the_phone_page_of_the_documents_shows_the_place_in_line(
     app.pages["/phone"] = ("text/html", source.replace("https://checkin.hospital.example", relay.url).encode())
     patient_id, token = live.newcomer()
     page = AppPage(browser, f"{app.origin}/phone#{token}", {})
-    page.until("document.querySelector('#lines').textContent === ''")
+    page.page.get_by_text("You are in no line now.").wait_for()
     live.act(patient_id, "scan_nfc", "register")
     page.page.locator("#arrive").click()
     page.page.get_by_text("before you").wait_for()
@@ -361,7 +361,7 @@ def test_a_newer_token_is_told_to_the_socket_which_goes_on(open_page, live: Live
     page.until("window.ended === 'unauthorized'")
 
 
-def test_by_a_session_cookie_everything_goes_over_the_socket(open_page, live: LiveCentre):
+def test_by_a_session_cookie_everything_goes_over_the_socket(open_page, live: LiveCentre, relay: Relay):
     page = open_page(begin=False)
     page.do(
         """async () => {
@@ -374,6 +374,11 @@ def test_by_a_session_cookie_everything_goes_over_the_socket(open_page, live: Li
     )
     page.until("journey.read().isConnected")
     assert page.perform("scan_nfc")["ok"]
+    relay.refuses_sockets = True
+    relay.cut_sockets()
+    until(lambda: relay.sockets > 2)
+    relay.refuses_sockets = False
+    page.until("journey.read().isConnected")
     assert page.posts() == 0
     live.revoke(page.token)
     page.until("window.ended === 'unauthorized'")

@@ -28,7 +28,7 @@ function Place() {
   return (
     <button onClick={press}>
       {journeyState && words[journeyState]} {queueDetails.map(place)} {snapshot.ended} {ended} {of({ type: "pong" })}
-      {journey.definitions?.mappings.queue_to_journey.called} {Channel.name}
+      {snapshot.definitions?.mappings.queue_to_journey.called} {Channel.name}
     </button>
   );
 }
