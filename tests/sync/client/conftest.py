@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, WebSocket
 
 from sync.clock import site_day
 from sync.control import ask, socket_path
@@ -86,15 +86,22 @@ class LiveCentre:
 
 
 class AppPage:
-    """A page of the app. `complaints` are the browser's errors and warnings, without those of cut connections."""
+    """A page of the app. `complaints` are the browser's errors and warnings, without those of cut connections.
 
-    def __init__(self, browser: Browser, url: str, settings: dict[str, Any]) -> None:
+    `heard` are the messages of its sockets. With `clock` the test moves the browser's clock.
+    """
+
+    def __init__(self, browser: Browser, url: str, settings: dict[str, Any], *, clock: bool = False) -> None:
         self.context = browser.new_context()
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.complaints: list[str] = []
+        self.heard: list[dict[str, Any]] = []
         self.page.on("console", lambda message: message.type in ("error", "warning") and self._complain(message.text))
         self.page.on("pageerror", lambda error: self._complain(str(error)))
+        self.page.on("websocket", self._listen)
+        if clock:
+            self.page.clock.install()
         self.page.add_init_script(f"window.settings = {json.dumps(settings)}")
         self.page.goto(url)
 
@@ -109,6 +116,9 @@ class AppPage:
     def close(self) -> None:
         assert self.complaints == []
         self.context.close()
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", lambda text: self.heard.append(json.loads(text)))
 
     def _complain(self, text: str) -> None:
         if not any(known in text for known in ("net::ERR_", "WebSocket connection to", "responded with a status of")):

@@ -60,11 +60,9 @@ def open_page(browser: Browser, app: AppServer, live: LiveCentre, relay: Relay) 
     def open_one(*, clock: bool = False, more_tokens: tuple[str, ...] = (), begin: bool = True, **settings: Any):
         patient_id, token = live.newcomer()
         given = {"url": relay.url, "tokens": [token, *more_tokens], **settings}
-        page = JourneyPage(browser, f"{app.origin}/app", given)
+        page = JourneyPage(browser, f"{app.origin}/app", given, clock=clock)
         page.patient_id, page.token = patient_id, token
         opened.append(page)
-        if clock:
-            page.page.clock.install()
         if begin:
             page.do(BEGIN)
         return page

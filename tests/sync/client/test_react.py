@@ -38,11 +38,11 @@ def open_react(browser: Browser, app: AppServer, live: LiveCentre, relay: Relay)
     """Opens a page of `pages/` for a new patient."""
     opened: list[ReactPage] = []
 
-    def open_one(name: str) -> ReactPage:
+    def open_one(name: str, *, clock: bool = False) -> ReactPage:
         if f"/{name}" not in app.pages:
             app.page_with(bundle(name), name)
         patient_id, token = live.newcomer()
-        page = ReactPage(browser, f"{app.origin}/{name}", {"url": relay.url, "token": token})
+        page = ReactPage(browser, f"{app.origin}/{name}", {"url": relay.url, "token": token}, clock=clock)
         page.patient_id, page.token = patient_id, token
         opened.append(page)
         return page
@@ -133,6 +133,14 @@ def test_a_token_that_is_ended_leaves_nothing_on_the_page(open_react, live: Live
     assert page.page.locator("#place").inner_text() == ""
     page.press("make_payment")
     page.see("#result", "unauthorized")
+
+
+@pytest.mark.parametrize("name", ["hook", "old_hook"])
+def test_a_ping_of_each_half_minute_is_answered(open_react, name: str):
+    page = open_react(name, clock=True)
+    page.see_connected()
+    page.page.clock.run_for(30_000)
+    until(lambda: page.page.wait_for_timeout(1) is None and {"type": "pong"} in page.heard)
 
 
 def test_an_older_hook_works_as_it_is_once_its_token_became_a_cookie(open_react, live: LiveCentre, relay: Relay):
