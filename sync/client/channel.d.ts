@@ -41,12 +41,11 @@ export declare class Channel {
     /** Ends the channel: no socket, no timer and no listener is left. */
     close(): void;
     /**
-     * Sends a command. Returns false where no socket is open.
+     * Sends a command; does nothing where no socket is open.
      * @param {string} command
      * @param {object} [fields]
-     * @returns {boolean}
      */
-    send(command: string, fields?: object): boolean;
+    send(command: string, fields?: object): void;
     /**
      * Sends a command and returns the message that answers it; null where none comes in time.
      * @param {string} command

@@ -86,15 +86,12 @@ export class Channel {
   }
 
   /**
-   * Sends a command. Returns false where no socket is open.
+   * Sends a command; does nothing where no socket is open.
    * @param {string} command
    * @param {object} [fields]
-   * @returns {boolean}
    */
   send(command, fields = {}) {
-    if (this.#status !== "open") return false;
-    this.#socket?.send(JSON.stringify({ command, ...fields }));
-    return true;
+    if (this.#status === "open") this.#socket?.send(JSON.stringify({ command, ...fields }));
   }
 
   /**

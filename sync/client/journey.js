@@ -263,14 +263,9 @@ export class PatientJourney {
     if (this.#api.isBusy) return;
     const answer = await this.#api.ask("GET", CURRENT_STATE);
     if (answer?.status === 200) this.#accept(answer.body, asked);
-    else this.#endWhereRefused(answer);
+    else if (answer?.status === 401) this.#end("unauthorized");
+    else if (answer?.status === 403) this.#end("forbidden");
     if (this.#isRunning && !this.#snapshot.definitions) await this.#loadDefinitions();
-  }
-
-  /** @param {import("./api.js").Answer | null} answer */
-  #endWhereRefused(answer) {
-    if (answer?.status === 401) this.#end("unauthorized");
-    else if (answer?.status === 403 && answer.body?.code === "forbidden") this.#end("forbidden");
   }
 
   async #loadDefinitions() {
@@ -325,7 +320,7 @@ export class PatientJourney {
       return { answer: done(action.action_id, answer.body) };
     }
     if (!answer?.body?.code) return { answer: null, again: answer?.again };
-    this.#endWhereRefused(answer);
+    if (answer.status === 401) this.#end("unauthorized"); // a 403 refuses the action alone
     if (isPassing(answer.body.code)) return { answer: refusalOf(answer.body), again: answer.again ?? 0 };
     this.refresh(); // a refusal means that the state is another one than was shown
     return { answer: refusalOf(answer.body) };
@@ -353,7 +348,7 @@ export class PatientJourney {
   #end(why) {
     if (!this.#isRunning) return;
     this.close();
-    // Whoever holds the device now may be another person.
+    // The device may be in the hands of another person now.
     this.#latest.clear();
     this.#show({ ...NOTHING, loading: false, ended: why, definitions: this.#snapshot.definitions });
     this.#options.onEnded?.(why);

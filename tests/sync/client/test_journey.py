@@ -142,7 +142,9 @@ def test_without_a_socket_everything_goes_over_http_and_the_socket_comes_back(
     assert not page.shown["isConnected"]
     assert page.perform("scan_nfc")["ok"]
     assert page.perform("scan_nfc")["code"] == "not_allowed"
-    assert page.posts() == 2
+    assert page.perform("call_patient")["code"] == "forbidden"
+    assert page.posts() == 3
+    assert page.shown["ended"] is None
     live.act(page.patient_id, "register")
     page.until("journey.read().journeyState === 'REGISTERED'")
     relay.refuses_sockets = False
