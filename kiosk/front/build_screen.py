@@ -142,6 +142,7 @@ def _journey(
         settling=visitor.acts_s is not None,
         ticket=_queue_line(definitions, current, status, context.online) if current else None,
         confirmed=not status.pending and not status.needs_staff,
+        visit_code=visitor.visit_code if current else None,
     )
 
 

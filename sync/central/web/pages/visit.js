@@ -141,7 +141,8 @@ const SCREENS = {
 };
 
 function ticket(line) {
-  const place = [line.exam_name, line.room].filter(Boolean).join(" · ");
+  const room = line.current ? "" : line.room; // the words above name it
+  const place = [line.exam_name, room].filter(Boolean).join(" · ");
   const rest = [line.word, line.ahead, line.wait, line.also].filter(Boolean).map(text).join(" · ");
   const found = element("section", line.current ? "ticket current" : "ticket");
   found.append(element("p", "number", line.queue_number), element("p", "", place), element("p", "", rest));

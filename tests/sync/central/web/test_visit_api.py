@@ -216,6 +216,8 @@ def test_the_birth_date_opens_the_patients_own_data_for_some_hours(online: Onlin
     assert online.state(found["token"]).json() == online.state(online.own_token(patient_id)).json()
     again = identified(online, secret, "1980-02-29").json()
     assert online.state(found["token"]).status_code == 401, "a later one ends the one before"
+    noted = online.centre.rows("select 1 from audit where kind = 'identified' and patient_id = :id", id=patient_id)
+    assert len(noted) == 2
     online.centre.clock.now_ms += 13 * 3600 * 1000
     assert online.state(again["token"]).status_code == 401
     online.centre.clock.now_ms -= 13 * 3600 * 1000
