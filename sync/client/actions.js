@@ -44,7 +44,7 @@ export class Actions {
     const unanswered = this.#unanswered;
     unanswered.answer ??= this.#repeat(unanswered.action).then(({ answer, again }) => {
       unanswered.answer = null;
-      if (answer && again === undefined && this.#unanswered === unanswered) this.#unanswered = null;
+      if (answer !== null && again === undefined && this.#unanswered === unanswered) this.#unanswered = null;
       return answer;
     });
     return unanswered.answer;
@@ -70,7 +70,7 @@ export class Actions {
       if (wait) await this.#timers.pause(wait);
       if (this.#run !== run) break;
       last = await this.#send(action, attempt);
-      if (last.answer && last.again === undefined) break;
+      if (last.answer !== null && last.again === undefined) break;
     }
     return last;
   }

@@ -29,6 +29,41 @@ export type Question = {
     isAnswer: (message: Message) => boolean;
     resolve: (message: Message | null) => void;
 };
+/**
+ * What a channel is doing: nothing (`closed`), it opens a socket (`connecting`), has one (`open`), or waits before the next
+ * one (`waiting`).
+ * @typedef {"closed" | "connecting" | "open" | "waiting"} ChannelStatus
+ */
+/**
+ * A message of the server.
+ * @typedef {{type: string, [member: string]: any}} Message
+ */
+/**
+ * The times of a channel, in milliseconds.
+ * - `pingEveryMs`: how often the server is asked for a sign of life.
+ * - `silentMs`: how long it may leave that, or a new connection, without an answer.
+ * - `stableMs`: how long a socket is open before its failures are forgotten.
+ * - `backoff`: the waits between two sockets.
+ * @typedef {{pingEveryMs: number, silentMs: number, stableMs: number, backoff: import("./backoff.js").Backoff}} ChannelTimes
+ */
+/**
+ * - `address`: called before each connection. It returns the URL and the subprotocols of the socket.
+ * - `hear`: gets each message that answers no question.
+ * - `follow`: gets each new status.
+ * - `mayReopen`: called with the close code of a socket that has ended. Where it returns false, the channel closes.
+ * - `WebSocket`: the class of sockets, where the platform has none.
+ * @typedef {{
+ *   address: () => {url: string, protocols?: string[]} | Promise<{url: string, protocols?: string[]}>,
+ *   hear: (message: Message) => void,
+ *   follow: (status: ChannelStatus) => void,
+ *   mayReopen?: (code: number) => boolean | Promise<boolean>,
+ *   times: ChannelTimes,
+ *   WebSocket?: typeof WebSocket,
+ * }} ChannelOptions
+ */
+/** @typedef {{isAnswer: (message: Message) => boolean, resolve: (message: Message | null) => void}} Question */
+/** @type {ChannelTimes} the times of a client of the centre */
+export declare const TIMES: ChannelTimes;
 /** A connection that lasts: sockets, one after the other, until it is closed. */
 export declare class Channel {
     #private;

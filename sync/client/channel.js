@@ -41,6 +41,14 @@ import { Timers } from "./timers.js";
 
 /** @typedef {{isAnswer: (message: Message) => boolean, resolve: (message: Message | null) => void}} Question */
 
+/** @type {ChannelTimes} the times of a client of the centre */
+export const TIMES = {
+  pingEveryMs: 30_000,
+  silentMs: 10_000,
+  stableMs: 10_000,
+  backoff: { firstMs: 1_000, mostMs: 30_000 },
+};
+
 const CUT = 1006; // the code of a connection that ended without one (RFC 6455, 7.1.5)
 
 /** A connection that lasts: sockets, one after the other, until it is closed. */

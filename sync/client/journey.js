@@ -3,7 +3,7 @@
 import { Actions } from "./actions.js";
 import { Api } from "./api.js";
 import { Bearer } from "./bearer.js";
-import { Channel } from "./channel.js";
+import { Channel, TIMES as CHANNEL_TIMES } from "./channel.js";
 import { Definitions } from "./definitions.js";
 import { Latest } from "./latest.js";
 import { done, isPassing, refusal, refusalOf } from "./results.js";
@@ -55,7 +55,7 @@ const UNAUTHORIZED = 4401; // the close code for a token that is not valid
 
 /** @type {JourneyTimes} */
 export const TIMES = {
-  channel: { pingEveryMs: 30_000, silentMs: 10_000, stableMs: 10_000, backoff: { firstMs: 1_000, mostMs: 30_000 } },
+  channel: CHANNEL_TIMES,
   answerWithinMs: 8_000,
   pollEveryMs: 15_000,
   refreshEveryMs: 30_000,

@@ -1,8 +1,11 @@
 // The page of a visit. The secret in the fragment opens it; the centre chooses the words, the page translates them.
 
+import { Actions } from "/client/actions.js";
+import { waitAfter } from "/client/backoff.js";
+import { Channel, TIMES } from "/client/channel.js";
+
 const LOOK_MS = 15_000; // the socket tells of no move in the line
-const FIRST_MS = 2_000;
-const LONGEST_MS = 60_000;
+const BACKOFF = { firstMs: 2_000, mostMs: 60_000 };
 const API = "/api/v1";
 const at = (id) => document.getElementById(id);
 
@@ -12,8 +15,16 @@ let secret = "";
 let model = { kind: "starting" };
 let failures = 0;
 let timer = 0;
-let socket = null;
 let looking = false;
+
+// The page looks at once when the socket tells of a change. Without a socket it looks in its own time.
+const channel = new Channel({
+  address: () => ({ url: `${location.origin.replace(/^http/, "ws")}/ws/patient-journey/`, protocols: ["bearer", secret] }),
+  hear: ({ type }) => type === "state_update" && look(),
+  follow: (status) => status === "waiting" && look(),
+  times: TIMES,
+});
+const actions = new Actions(perform);
 
 async function start() {
   const answer = await fetch("/visit/words.json");
@@ -26,9 +37,10 @@ async function start() {
 /** Begins with the secret of the address. */
 function open() {
   secret = location.hash.slice(1);
+  model = { kind: "starting" };
   failures = 0;
-  socket?.close();
-  socket = null;
+  channel.close();
+  actions.cancel();
   if (secret) look();
   else show({ kind: "no_code" });
 }
@@ -43,10 +55,16 @@ async function look() {
   looking = false;
   if (asked !== secret) return look();
   failures = next.kind === "visit" && !next.away ? 0 : failures + 1;
-  show(next);
-  if (next.kind === "ended") return;
-  if (next.kind === "visit" && !next.away) listen();
-  timer = setTimeout(look, failures ? pause() : LOOK_MS);
+  show({ ...next, busy: model.busy, trouble: troubleAt(next) });
+  if (next.kind === "ended") return channel.close();
+  if (next.kind === "visit" && !next.away) channel.open();
+  timer = setTimeout(look, failures ? BACKOFF.firstMs + waitAfter(failures, BACKOFF) : LOOK_MS);
+}
+
+/** What became of a press stays in sight while nothing else is said; that nobody answered, while nobody answers. */
+function troubleAt(next) {
+  const isSame = JSON.stringify(next.visit?.said) === JSON.stringify(model.visit?.said);
+  return isSame && (model.trouble === "refused" || next.away) ? model.trouble : "";
 }
 
 async function ask() {
@@ -64,47 +82,21 @@ function call(method, path, body) {
   return fetch(API + path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
 }
 
-// Full jitter: the pages of many patients come back at once after an outage.
-function pause() {
-  return FIRST_MS + Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** failures);
-}
-
-/** Looks at once when the socket tells of a change. Without a socket the page looks in its own time. */
-function listen() {
-  if (socket) return;
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const opened = (socket = new WebSocket(`${scheme}://${location.host}/ws/patient-journey/`, ["bearer", secret]));
-  opened.onmessage = ({ data }) => JSON.parse(data).type === "state_update" && look();
-  opened.onclose = () => {
-    if (socket !== opened) return;
-    socket = null;
-    look();
-  };
-}
-
 async function press(action) {
   if (model.busy) return;
   show({ ...model, busy: true, trouble: "" });
-  // One press has one id, so that a repeat of a lost request does nothing twice.
-  const body = { action_type: action, action_id: newId(), payload: {} };
-  let trouble = "";
-  try {
-    const answer = await call("POST", "/patient-journey/perform-action/", body);
-    if (!answer.ok) trouble = "refused";
-  } catch {
-    trouble = "away";
-  }
-  show({ ...model, busy: false, trouble });
+  // A further press at the same place in line is the same action, until it is answered.
+  const occasion = [action, ...model.visit.lines.map((line) => line.queue_number)].join(" ");
+  const outcome = await actions.act(occasion, { action_type: action, payload: {} });
+  show({ ...model, busy: false, trouble: outcome === null ? "away" : outcome });
   look();
 }
 
-// crypto.randomUUID() needs https.
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+/** Tries an action once. Its outcome is a trouble of the page, or none. */
+async function perform(action) {
+  const answer = await call("POST", "/patient-journey/perform-action/", action).catch(() => null);
+  if (!answer || answer.status >= 500) return { answer: null };
+  return { answer: answer.ok ? "" : "refused" };
 }
 
 function show(next) {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from sync.visit_secret import make_secret
 from tests.sync.central.online import PATIENCE_S, Online
@@ -76,6 +76,25 @@ def test_a_press_does_its_action_once_and_the_page_goes_on(online: Online, brows
         "select count(*) as count from transitions where patient_id = :id and action = 'confirm_arrival'", id=patient_id
     )
     assert row["count"] == 2
+
+
+def test_a_press_whose_answer_is_lost_is_repeated_as_the_same_action(online: Online, browser: Browser):
+    patient_id, secret = waiting(online)
+    online.centre.walk(patient_id, "call_patient", "start_exam", "complete_exam")
+    sent: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        sent.append(str(route.request.post_data))
+        answer = route.fetch()
+        route.abort() if len(sent) == 1 else route.fulfill(response=answer)
+
+    with telephone(browser, online, secret) as page:
+        page.route("**/perform-action/", lose_the_first)
+        page.get_by_role("button", name="Confirm arrival").click()
+        says(page, "Please wait until it is called.")
+        while len(sent) < 2:
+            page.wait_for_timeout(20)
+    assert len(set(sent)) == 1
 
 
 def test_a_press_that_came_too_late_is_said_to_be_refused(online: Online, browser: Browser):
