@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,16 @@ class AppPage:
     def until(self, condition: str) -> None:
         """Waits until an expression is true in the page."""
         self.page.wait_for_function(condition)
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Waits until a condition of the test holds. The test's own time limit ends it."""
+        while not true():
+            self.page.wait_for_timeout(10)
+
+    def pass_time_until(self, true: Callable[[], bool]) -> None:
+        """Lets the time of the page pass until a condition of the test holds."""
+        while not true():
+            self.page.clock.run_for(500)
 
     def close(self) -> None:
         assert self.complaints == []

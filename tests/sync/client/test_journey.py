@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -70,12 +69,6 @@ def open_page(browser: Browser, app: AppServer, live: LiveCentre, relay: Relay) 
     yield open_one
     for each in opened:
         each.close()
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Waits until a condition holds. The test's own time limit ends it."""
-    while not true():
-        time.sleep(0.01)
 
 
 def test_the_first_load_brings_the_state_the_definitions_and_the_socket(open_page, live: LiveCentre):
@@ -154,14 +147,17 @@ def test_without_a_socket_everything_goes_over_http_and_the_socket_comes_back(
 def test_an_answer_lost_on_the_socket_is_asked_for_over_http_with_the_same_id(
     open_page, live: LiveCentre, relay: Relay
 ):
-    page = open_page(times={"answerWithinMs": 500})
+    page = open_page(clock=True)
     page.until("journey.read().isConnected")
     sent: list[str] = []
-    page.page.on("request", lambda request: sent.append(request.post_data or "{}"))
+    page.page.on(
+        "request", lambda request: request.post_data and sent.append(json.loads(request.post_data)["action_id"])
+    )
     relay.silence_sockets()
-    result = page.perform("scan_nfc")
-    assert result["ok"]
-    assert {json.loads(each).get("action_id") for each in sent} - {None} == {result["actionId"]}
+    page.do("() => { journey.perform('scan_nfc').then((result) => (window.result = result)); }")
+    page.pass_time_until(lambda: bool(sent))
+    page.until("window.result")
+    assert page.do("() => [result.ok, result.actionId]") == [True, sent[0]]
     assert live.history(page.patient_id) == ["scan_nfc"]
 
 
@@ -178,11 +174,10 @@ def test_a_change_while_the_socket_was_cut_is_shown_after_the_return(open_page, 
 
 
 def test_a_socket_that_went_silent_is_left_for_another(open_page, live: LiveCentre, relay: Relay):
-    page = open_page(channel={"pingEveryMs": 200, "silentMs": 2000})
+    page = open_page(clock=True)
     page.until("journey.read().isConnected")
-    first = relay.sockets
     relay.silence_sockets()
-    until(lambda: relay.sockets > first)
+    page.pass_time_until(lambda: relay.sockets > 1)
     live.act(page.patient_id, "scan_nfc")
     page.until("journey.read().journeyState === 'ARRIVED'")
 
@@ -235,7 +230,7 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_state(open_page, rel
     held: list[Route] = []
     page.page.route("**/current-state/", lambda route: held.append(route))
     page.do("() => { window.late = journey.refresh(); }")
-    until(lambda: page.page.wait_for_timeout(1) is None and bool(held))
+    page.wait_until(lambda: bool(held))
     old = held[0].fetch()
     assert page.perform("scan_nfc")["ok"]
     held[0].fulfill(response=old)
@@ -262,7 +257,7 @@ def test_the_centre_is_asked_again_when_it_has_said(open_page, live: LiveCentre,
 
     page.page.route(PERFORM_PATH, busy_once)
     page.do("() => { journey.perform('scan_nfc').then((result) => (window.result = result)); }")
-    until(lambda: page.page.wait_for_timeout(1) is None and len(sent) == 1)
+    page.wait_until(lambda: len(sent) == 1)
     page.page.clock.run_for(55_000)
     assert len(sent) == 1
     page.page.clock.run_for(10_000)
@@ -286,7 +281,7 @@ def test_a_press_that_nobody_answers_says_so_and_pressed_again_it_is_the_same_ac
 
     page.page.route(PERFORM_PATH, lose)
     page.do("() => { journey.perform('scan_nfc').then(({ code }) => (window.code = code)); }")
-    until(lambda: page.page.clock.run_for(500) is None and page.do("() => window.code ?? null") == "no_answer")
+    page.pass_time_until(lambda: page.do("() => window.code ?? null") == "no_answer")
     page.page.unroute(PERFORM_PATH)
     assert page.perform("scan_nfc")["actionId"] == sent[0]
     assert len(set(sent)) == 1
@@ -296,7 +291,7 @@ def test_a_journey_that_is_closed_holds_no_socket_and_can_begin_again(open_page,
     page = open_page()
     page.until("journey.read().isConnected")
     page.do("() => journey.close()")
-    until(lambda: relay.open_sockets == 0)
+    page.wait_until(lambda: relay.open_sockets == 0)
     assert page.perform("scan_nfc")["code"] == "closed"
     page.do("() => journey.start()")
     page.until("journey.read().isConnected")
@@ -376,7 +371,7 @@ def test_by_a_session_cookie_everything_goes_over_the_socket(open_page, live: Li
     assert page.perform("scan_nfc")["ok"]
     relay.refuses_sockets = True
     relay.cut_sockets()
-    until(lambda: relay.sockets > 2)
+    page.wait_until(lambda: relay.sockets > 2)
     relay.refuses_sockets = False
     page.until("journey.read().isConnected")
     assert page.posts() == 0
@@ -386,7 +381,7 @@ def test_by_a_session_cookie_everything_goes_over_the_socket(open_page, live: Li
 
 def test_the_secret_of_a_visit_that_the_hospital_does_not_know_yet_is_tried_again(open_page, relay: Relay):
     page = open_page(tokens=[make_secret()])
-    until(lambda: relay.sockets > 1)
+    page.wait_until(lambda: relay.sockets > 1)
     assert page.shown["loading"]
     assert page.do("() => window.ended ?? null") is None
 

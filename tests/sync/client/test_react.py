@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -52,11 +51,6 @@ def open_react(browser: Browser, app: AppServer, live: LiveCentre, relay: Relay)
         each.close()
 
 
-def until(true: Callable[[], bool]) -> None:
-    while not true():
-        time.sleep(0.01)
-
-
 def test_many_components_share_one_connection_also_in_strict_mode(open_react, relay: Relay):
     page = open_react("hook")
     page.see_connected()
@@ -73,7 +67,7 @@ def test_many_components_share_one_connection_also_in_strict_mode(open_react, re
         "refresh",
     ]
     page.do("() => leave()")
-    until(lambda: relay.open_sockets == 0)
+    page.wait_until(lambda: relay.open_sockets == 0)
 
 
 def test_a_first_load_shows_that_it_loads(open_react, relay: Relay):
@@ -140,7 +134,7 @@ def test_a_ping_of_each_half_minute_is_answered(open_react, name: str):
     page = open_react(name, clock=True)
     page.see_connected()
     page.page.clock.run_for(30_000)
-    until(lambda: page.page.wait_for_timeout(1) is None and {"type": "pong"} in page.heard)
+    page.wait_until(lambda: {"type": "pong"} in page.heard)
 
 
 def test_an_older_hook_works_as_it_is_once_its_token_became_a_cookie(open_react, live: LiveCentre, relay: Relay):
