@@ -1,10 +1,10 @@
 """The touch screen's web app: the page, its API and its WebSocket, served on loopback only.
 
 `GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave|touch|pace` what a finger does.
-`/ws` offers the same on a socket. `GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a
-simulated reader only. All but `/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error`
-(English) and `code`; a browser that opens the page without a cookie gets a page. No URL and no log holds data of a
-person.
+`/ws` offers the same on a socket. `GET /client/NAME` is a module that the page shares with the apps of the centre.
+`GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a simulated reader only. All but
+`/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error` (English) and `code`; a browser
+that opens the page without a cookie gets a page. No URL and no log holds data of a person.
 """
 
 import logging

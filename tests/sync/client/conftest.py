@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from tests.sync.central.test_server import Process
 from tests.sync.client.app import AppServer
 from tests.sync.client.relay import Relay
 
-PATIENTS = 60
+PATIENTS = 100
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
 
 
@@ -37,13 +36,12 @@ class LiveCentre:
         today = site_day(time.time_ns() // 1_000_000, ZONE, "04:00")
         document.write_text(json.dumps(hospital(today, PATIENTS)), "utf-8")
         self.process.command("import", str(document))
-        self._numbers = itertools.count(1)
+        self._numbers = (number for number in range(1, PATIENTS + 1) if number % 5)  # those with bookings
         self._staff = self._ask("token", role="staff", name="ward")["token"]
 
     def newcomer(self) -> tuple[str, str]:
-        """A patient whom no test has used yet, and their token."""
+        """A patient with bookings whom no test has used yet, and their token."""
         number = next(self._numbers)
-        assert number <= PATIENTS, "the test hospital has too few patients"
         return patient(number), self._ask("token", role="patient", patient_id=patient(number))["token"]
 
     def act(self, patient_id: str, *actions: str) -> dict[str, Any]:

@@ -182,6 +182,30 @@ def test_a_socket_that_went_silent_is_left_for_another(open_page, live: LiveCent
     page.until("journey.read().journeyState === 'ARRIVED'")
 
 
+def test_a_move_of_the_line_is_asked_for(open_page, live: LiveCentre):
+    before, _ = live.newcomer()
+    live.act(before, *TO_WAITING)
+    page = open_page(clock=True)
+    page.until("journey.read().isConnected")
+    (entry,) = live.act(page.patient_id, *TO_WAITING)["queue_details"]
+    page.until("journey.read().queueDetails.length === 1")
+    live.act(before, "call_patient", "start_exam")
+    moved = entry["people_ahead"] - 1
+    page.pass_time_until(lambda: page.shown["queueDetails"][0]["people_ahead"] == moved)
+
+
+def test_a_page_that_is_looked_at_again_asks_at_once(open_page, live: LiveCentre):
+    before, _ = live.newcomer()
+    live.act(before, *TO_WAITING)
+    page = open_page(times={"refreshEveryMs": 1e8})
+    page.until("journey.read().isConnected")
+    (entry,) = live.act(page.patient_id, *TO_WAITING)["queue_details"]
+    page.until("journey.read().queueDetails.length === 1")
+    live.act(before, "call_patient", "start_exam")
+    page.do("() => document.dispatchEvent(new Event('visibilitychange'))")
+    page.until(f"journey.read().queueDetails[0].people_ahead === {entry['people_ahead'] - 1}")
+
+
 def test_a_device_that_is_back_in_a_network_connects_at_once(open_page, relay: Relay):
     relay.refuses_sockets = True
     page = open_page(channel={"backoff": {"firstMs": 1e8, "mostMs": 1e8}})
