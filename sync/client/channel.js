@@ -133,6 +133,7 @@ export class Channel {
   async #connect() {
     this.#timers.clear();
     const life = (this.#life = {});
+    this.#timers.after(this.#options.times.silentMs, () => this.#lose(CUT));
     this.#change("connecting");
     try {
       const { url, protocols } = await this.#options.address();
@@ -159,7 +160,6 @@ export class Channel {
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lose(code);
     socket.onerror = () => {}; // `onclose` follows
-    this.#timers.after(this.#options.times.silentMs, () => this.#lose(CUT));
   }
 
   #opened() {
