@@ -85,8 +85,16 @@ class Daemon:
             self._resume_enrolment()
             self._report_lost_database()
             self._erase_ended()  # again, where the power went in the middle
-            journeys = Journeys(self._kiosk)
-            self._reception = Reception(journeys, self._kiosk.cards.hashes, self._automatic, self._nudge, self._look_up)
+            visit_url = self._config.visit.url
+            journeys = Journeys(self._kiosk, shows_visits=bool(visit_url))
+            self._reception = Reception(
+                journeys,
+                self._kiosk.cards.hashes,
+                self._automatic,
+                self._nudge,
+                self._look_up,
+                visit_url=visit_url,
+            )
             self._reception.start()
             parts.callback(self._reception.stop)
             self._start_readers(parts)

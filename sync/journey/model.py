@@ -25,6 +25,7 @@ class Role(StrEnum):
     """Who asks for an action."""
 
     PATIENT = "patient"
+    VISIT = "visit"  # who has the secret of a visit
     KIOSK = "kiosk"
     STAFF = "staff"
     SYSTEM = "system"
@@ -62,6 +63,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 PATIENT = Actor(Role.PATIENT)
+VISIT = Actor(Role.VISIT)
 STAFF = Actor(Role.STAFF)
 SYSTEM = Actor(Role.SYSTEM)
 

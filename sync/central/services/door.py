@@ -51,7 +51,7 @@ def publish(telling: AboutNobody) -> Outgoing:
 
 
 def publish_page(page: str) -> Outgoing:
-    """A page that holds no data, for anybody."""
+    """A page or a script that holds no data, for anybody."""
     return Outgoing(page.encode())
 
 

@@ -63,8 +63,10 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "web/health_api.py",
         "web/kiosk_api.py",
         "web/patient_api.py",
+        "web/session_api.py",
+        "web/visit_page.py",
     }
-    assert calls("publish_page") == {"web/documents_api.py"}
+    assert calls("publish_page") == {"web/client_api.py", "web/documents_api.py", "web/visit_page.py"}
     assert calls("AboutNobody") == {
         "operations/card_keys.py",
         "operations/hospital.py",
@@ -80,6 +82,9 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "web/kiosk_api.py",
         "web/patient_api.py",
         "web/patient_socket.py",
+        "web/session_api.py",
+        "web/visit_api.py",
+        "web/visit_page.py",
     }
 
 
