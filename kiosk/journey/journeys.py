@@ -5,7 +5,7 @@ patient, place in line) → commit. The caller announces it after the commit. No
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -49,11 +49,17 @@ class CardRefused:
 BLOCKED_CARD = CardRefused("blocked_card")  # the card was reported lost
 
 
+DONE = "done"
+UNKNOWN = "unknown"  # in place of the name of an action that the definitions lack
+
+
 class Journeys:
     """The journey service for people; each method that writes is one transaction. May be called from any thread."""
 
-    def __init__(self, kiosk: ThisKiosk) -> None:
+    def __init__(self, kiosk: ThisKiosk, count: Callable[[str, str], object] = lambda *_: None) -> None:
+        """`count` gets each action, or `unknown`, and its outcome: `done`, or the code of the refusal."""
         self._kiosk = kiosk
+        self._count = count
         self._store = kiosk.store
         self._remembered = Remembered(kiosk.store)
 
@@ -102,6 +108,8 @@ class Journeys:
                 return ActionOutcome(patient.patient_id)
             allowed = [action_type for action_type in context.definitions.actions if action_type in automatic]
             done = self._do_allowed(db, context, found.holder, cards, allowed)
+            for each in done:
+                self._count(each.act.action_type, DONE)
             if done:
                 self._remember(cards, found.holder.binding_id, done[-1], (*acts, *(each.act for each in done)))
             action_ids = tuple(each.act.action_id for each in done)
@@ -284,6 +292,7 @@ class Journeys:
             if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
                 return earlier
             raise
+        self._count(action.action_type, DONE)
         cards = () if holds_card is False else action.cards
         self._remember(cards, action.binding_id, written, (*acts, written.act))
         return ActionOutcome(patient_id, (written.act.action_id,), done=action.action_type)
@@ -300,6 +309,8 @@ class Journeys:
         """Answers a press that the rules refuse: with the outcome of the first press where it is a repeat."""
         if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
             return earlier
+        is_known = action.action_type in self.definitions.actions
+        self._count(action.action_type if is_known else UNKNOWN, refusal.code)
         with self._store.write() as db:
             audit.note(
                 db,

@@ -22,12 +22,13 @@ BindingId = NewType("BindingId", str)
 
 
 class Role(StrEnum):
-    """Who asks for an action."""
+    """Who asks. Programs that watch the service ask for no action."""
 
     PATIENT = "patient"
     KIOSK = "kiosk"
     STAFF = "staff"
     SYSTEM = "system"
+    METRICS = "metrics"
 
 
 class Trigger(StrEnum):

@@ -27,7 +27,7 @@ class Service:
 
     def __init__(self, database: Database, workers: int = 1) -> None:
         assert database.state_dir is not None
-        self._workers = workers
+        self.workers = workers
         self._state = place_of(database.url, database.state_dir).state
         self._named = ["--database", database.url, "--state-dir", str(database.state_dir)]
         words = ["run", "--create", *self._named, "--listen", "127.0.0.1:0", "--workers", str(workers)]
@@ -51,7 +51,7 @@ class Service:
 
     def token(self, place: int, **whose: object) -> str:
         """A token whose calls the worker of a place answers."""
-        while place_of_token(made := str(self.ask("token", **whose)["token"]), self._workers) != place:
+        while place_of_token(made := str(self.ask("token", **whose)["token"]), self.workers) != place:
             pass
         return made
 
