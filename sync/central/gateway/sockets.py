@@ -15,9 +15,10 @@ from sync.central.metrics.availability import Availability
 
 MAX_MESSAGE = 16 * 1024  # bytes
 SEND_S = 10.0  # for a client to take a message
+PAUSE_S = 0.01  # at most, between two sockets that end because the service does
 CLOSE_S = 1.0  # for a client to close its side
-TRY_AGAIN_LATER = 1013  # IANA's registry of close codes
-_COME_BACK = frozenset({1001, 1011, TRY_AGAIN_LATER})  # the codes after which a client is to open another socket
+GOING_AWAY, TRY_AGAIN_LATER = 1001, 1013  # IANA's registry of close codes
+_COME_BACK = frozenset({GOING_AWAY, 1011, TRY_AGAIN_LATER})  # after which a client is to open another socket
 
 
 class Sockets:
@@ -48,6 +49,13 @@ class Sockets:
         for each in list(self._open.values()):
             if each.link is link:
                 each.take(Close(each.number, TRY_AGAIN_LATER, "busy"))
+
+    async def let_go(self, seconds: float) -> None:
+        """Ends all sockets one after another within a time: their clients do not all come back at the same moment."""
+        leaving = list(self._open.values())
+        for each in leaving:
+            each.take(Close(each.number, GOING_AWAY, "stopping"))
+            await asyncio.sleep(min(PAUSE_S, seconds / len(leaving)))
 
 
 class Session:
