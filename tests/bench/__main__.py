@@ -1,6 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or large, a snapshot
-for a million."""
+backlog, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or large, a
+snapshot for a million."""
 
 from __future__ import annotations
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import requests
 
+from sync.central.maintenance.figures import read_figures
 from sync.central.maintenance.health_schedule import run_check
+from sync.central.maintenance.timekeeper import Timekeeper
 from sync.central.network.web_settings import WebSettings
 from sync.journey.model import Role
 from tests.scraped import Scraped, scrape
@@ -112,3 +116,12 @@ def test_each_verdict_is_counted_once(place: Online):
 
 def verdicts(place: Online) -> dict[tuple[str, str], float]:
     return scrape(f"http://{place.host}").by("nfc_centre_verdicts_total", "verdict", "code")
+
+
+def test_a_clock_that_is_not_believed_shows_by_how_much(tmp_path: Path):
+    centre = Centre(tmp_path, patients=1)
+    wall_ms, jump_ms = centre.clock(), 3_600_000
+    clock = Timekeeper(lambda: (wall_ms + jump_ms, 0), wall_ms, lambda: False, wall_ms)
+    assert read_figures(replace(centre.parts, clock=clock)).clock_offset_ms == jump_ms
+    assert read_figures(centre.parts).clock_offset_ms == 0
+    centre.store.close()
