@@ -2,6 +2,7 @@
 kiosk pulls while its actions do not arrive, none calls without getting the answers to its pulls, and no replaced token
 of a kiosk was used."""
 
+from collections.abc import Sequence
 from dataclasses import astuple
 from enum import Enum, auto
 
@@ -126,8 +127,9 @@ def check(db: ReadTransaction, definitions: Definitions, today: str | None = Non
 
     `today` is the day of the site that is counted; None where nothing is to be counted, or there is no hospital yet.
     """
-    inconsistent_rows, inconsistent = _journeys(db, definitions, Fault.INCONSISTENT)
-    orphan_rows, orphans = _journeys(db, definitions, Fault.ORPHAN)
+    kinds = kinds_of_journeys(db)
+    inconsistent_rows, inconsistent = _journeys(db, definitions, kinds, Fault.INCONSISTENT)
+    orphan_rows, orphans = _journeys(db, definitions, kinds, Fault.ORPHAN)
     illegal = _illegal(db, definitions)
     strays = [_stray(each) for each in stray_bookings(db, definitions) if not _is_covered(db, each)]
     entries = count_entries_by_state(db, today) if today else {}
@@ -190,15 +192,17 @@ def _unanswered(kiosk: Kiosk) -> UnansweredKiosk | None:
     return UnansweredKiosk(kiosk.kiosk_id, since_ms, seen_ms) if seen_ms - since_ms >= UNANSWERED_AFTER_MS else None
 
 
-def _journeys(db: ReadTransaction, definitions: Definitions, fault: Fault) -> tuple[int, list[Finding]]:
+def _journeys(
+    db: ReadTransaction, definitions: Definitions, kinds: Sequence[tuple[str, str | None, int]], fault: Fault
+) -> tuple[int, list[Finding]]:
     """The number of journeys with a fault, and the first of them by the patient's id.
 
-    The database counts the pairs of states: a hospital has few of them, and a hundred thousand journeys.
+    `kinds` are the pairs of states as the database counts them: a hospital has few of them, and many journeys.
     """
-    kinds = [each for each in kinds_of_journeys(db) if _fault(definitions, *each[:2]) is fault]
-    found = [Finding(*astuple(each)) for kind in kinds for each in journeys_of_kind(db, *kind[:2], MAX_LISTED)]
+    faulty = [kind for kind in kinds if _fault(definitions, *kind[:2]) is fault]
+    found = [Finding(*astuple(each)) for kind in faulty for each in journeys_of_kind(db, *kind[:2], MAX_LISTED)]
     found.sort(key=lambda each: each.patient_id)
-    return sum(rows for _, _, rows in kinds), found[:MAX_LISTED]
+    return sum(rows for _, _, rows in faulty), found[:MAX_LISTED]
 
 
 def _fault(definitions: Definitions, state: str, entry_state: str | None) -> Fault | None:
