@@ -5,7 +5,7 @@ patient, place in line) → commit. The caller announces it after the commit. No
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,12 +53,22 @@ class CardRefused:
 BLOCKED_CARD = CardRefused("blocked_card")  # the card was reported lost
 
 
+DONE = "done"
+UNKNOWN = "unknown"  # in place of the name of an action that the definitions lack
+
+
 class Journeys:
     """The journey service for people; each method that writes is one transaction. May be called from any thread."""
 
-    def __init__(self, kiosk: ThisKiosk, *, shows_visits: bool = False) -> None:
-        """`shows_visits`: the screen shows a secret for the visit, with an action that opens a queue entry."""
+    def __init__(
+        self, kiosk: ThisKiosk, count: Callable[[str, str], object] = lambda *_: None, *, shows_visits: bool = False
+    ) -> None:
+        """`count` gets each action, or `unknown`, and its outcome: `done`, or the code of the refusal.
+
+        `shows_visits`: the screen shows a secret for the visit, with an action that opens a queue entry.
+        """
         self._kiosk = kiosk
+        self._count = count
         self._shows_visits = shows_visits
         self._store = kiosk.store
         self._remembered = Remembered(kiosk.store)
@@ -108,6 +118,8 @@ class Journeys:
                 return ActionOutcome(patient.patient_id)
             allowed = [action_type for action_type in context.definitions.actions if action_type in automatic]
             done = self._do_allowed(db, context, found.holder, cards, allowed)
+            for each in done:
+                self._count(each.act.action_type, DONE)
             if done:
                 self._remember(cards, found.holder.binding_id, done[-1], (*acts, *(each.act for each in done)))
             return ActionOutcome(
@@ -294,6 +306,7 @@ class Journeys:
             if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
                 return earlier
             raise
+        self._count(action.action_type, DONE)
         cards = () if holds_card is False else action.cards
         self._remember(cards, action.binding_id, written, (*acts, written.act))
         secret = written.visit_secret
@@ -324,6 +337,8 @@ class Journeys:
         """Answers a press that the rules refuse: with the outcome of the first press where it is a repeat."""
         if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
             return earlier
+        is_known = action.action_type in self.definitions.actions
+        self._count(action.action_type if is_known else UNKNOWN, refusal.code)
         with self._store.write() as db:
             audit.note(
                 db,

@@ -57,10 +57,12 @@ def create_app(
     translations: Sequence[Path] = HOMES,
     max_sockets: int = 8,
     dead_s: float = DEAD_S,
+    when_shown: Callable[[int], object] = lambda _: None,
 ) -> Flask:
     """Makes the app in front of a counter, for a screen of that size, in the languages of these folders of catalogs.
 
-    `admission` says which browser gets in. The page's new buttons are dead for `dead_s` seconds.
+    `admission` says which browser gets in. The page's new buttons are dead for `dead_s` seconds. `when_shown` gets the
+    frame of each screen that was sent to a page.
     """
     catalogs = read_catalogs(*translations)
     app = Flask(__name__)
@@ -82,7 +84,7 @@ def create_app(
         _serve(app, "POST", f"/api/v1/{name}", partial(_obey, counter, name))
     _serve(app, "GET", "/api/v1/demo/cards", lambda: _cards(counter))
     _serve(app, "POST", "/api/v1/demo/cards", lambda: _present(counter))
-    add_page_socket(app, "/ws", counter, max_sockets)
+    add_page_socket(app, "/ws", counter, max_sockets, when_shown)
     return app
 
 

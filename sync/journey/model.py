@@ -22,13 +22,14 @@ BindingId = NewType("BindingId", str)
 
 
 class Role(StrEnum):
-    """Who asks for an action."""
+    """Who asks. Programs that watch the service ask for no action."""
 
     PATIENT = "patient"
     VISIT = "visit"  # who has the secret of a visit
     KIOSK = "kiosk"
     STAFF = "staff"
     SYSTEM = "system"
+    METRICS = "metrics"
 
 
 class Trigger(StrEnum):

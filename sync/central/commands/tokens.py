@@ -16,8 +16,8 @@ from sync.clock import DAY_MS, iso
 _HOUR_MS = 3600 * 1000
 _UNITS_MS = {"h": _HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _LIFE = re.compile(r"([1-9][0-9]{0,3})([hdw])")
-_ROLES = click.Choice(["patient", "staff"])
-_LISTED_ROLES = click.Choice(["patient", "visit", "staff"])
+_ROLES = click.Choice(["patient", "staff", "metrics"])
+_LISTED_ROLES = click.Choice(["patient", "visit", "staff", "metrics"])
 _STATES = {
     TokenState.ACTIVE: "active",
     TokenState.EXPIRES_SOON: "EXPIRES SOON",
@@ -41,13 +41,15 @@ def _read_life(_: click.Context, __: click.Parameter, text: str | None) -> int |
 @on_database
 @click.option("--role", type=_ROLES, required=True, help="What the token may do.")
 @click.option("--patient", "patient_id", metavar="ID", help="The patient that the token is for, with the role patient.")
-@click.option("--name", metavar="NAME", help="Whose it is: a person, a board, a program. A staff token needs one.")
+@click.option(
+    "--name", metavar="NAME", help="Whose it is: a person, a board, a program. Only a patient's token needs none."
+)
 @click.option(
     "--expires",
     "life_ms",
     callback=_read_life,
     metavar="LIFE",
-    help="When it ends: after 90d, 12h or 4w, or never.  [default: 365d for staff, never for a patient]",
+    help="When it ends: after 90d, 12h or 4w, or never.  [default: never for a patient, else 365d]",
 )
 def token(database: Database, role: str, patient_id: str | None, name: str | None, life_ms: int | None) -> None:
     """Make a bearer token and print it; it is not shown again. Its id and its end follow on standard error.
@@ -56,6 +58,7 @@ def token(database: Database, role: str, patient_id: str | None, name: str | Non
     Examples:
       kiosk-central token --database sqlite:///central.db --role staff --name "Ward 3 board" --expires 90d
       kiosk-central token --database sqlite:///central.db --role patient --patient D-1001
+      kiosk-central token --database sqlite:///central.db --role metrics --name prometheus
     """
     made = ask(database, "token", role=role, patient_id=patient_id, name=name, life_ms=life_ms)
     click.echo(made["token"])
@@ -82,7 +85,7 @@ def list_tokens(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the tokens of staff, patients and visits: id, role, whose it is, made, last used, end. It shows no token.
+    """List all tokens but those of kiosks: id, role, whose it is, made, last used, end. It shows no token.
 
     \b
     Examples:

@@ -216,12 +216,13 @@ def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenR
     return [_record(row, now_ms) for row in rows]
 
 
-def staff_tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
-    """The valid tokens of staff that expire within two weeks, the first to expire first."""
+def tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
+    """The valid tokens of staff and of programs that expire within two weeks, the first to expire first."""
     rows = db.rows(
         f"select {_RECORD_COLUMNS} from tokens"  # noqa: S608
-        f" where role = :role and expires_ms < :soon_ms and {IS_VALID} order by expires_ms, token_hash",
-        role=Role.STAFF.value,
+        f" where role in (:staff, :metrics) and expires_ms < :soon_ms and {IS_VALID} order by expires_ms, token_hash",
+        staff=Role.STAFF.value,
+        metrics=Role.METRICS.value,
         soon_ms=now_ms + SOON_MS,
         now_ms=now_ms,
     )

@@ -50,6 +50,13 @@ _SITE = (
         host_id text primary key,          -- a state directory with its marker; SQLite has one
         opened_id text not null            -- id of the last opening from there; the marker holds the same id
     )""",
+    # The result of the last health check that ran by itself.
+    """create table last_check (
+        id bigint primary key check (id = 1),
+        ended_ms bigint not null,
+        took_ms bigint not null,
+        found text not null                -- JSON: {kind of finding: number of rows}
+    )""",
     """create table definitions (
         version bigint primary key,
         document text not null,            -- canonical JSON; kiosks that were offline have judged by older versions

@@ -15,6 +15,7 @@ from sync.central.web.health_api import add_health_api
 from sync.central.web.http import harden
 from sync.central.web.inbox_api import inbox_api
 from sync.central.web.kiosk_api import add_kiosk_api
+from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
 from sync.central.web.patient_api import patient_api
 from sync.central.web.patient_socket import add_patient_socket
@@ -58,6 +59,7 @@ def create_app(
     app.register_blueprint(inbox_api(centre, endpoints))
     add_kiosk_api(app, centre, most_waiting, contracts=endpoints.contracts)
     add_health_api(app, centre, endpoints.contracts)
+    add_metrics_api(app, centre, endpoints.contracts)
     add_documents_api(app, endpoints.contracts)
     add_client_api(app, endpoints.contracts)
     add_visit_page(app, endpoints.contracts)

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask, Response
 
-from sync.central.services.door import publish_page
+from sync.central.services.door import publish_text
 from sync.central.services.errors import ApiError
 from sync.central.web.contract import Contract, Contracts
 from sync.central.web.http import Cached, respond_cached, respond_error
@@ -16,7 +16,7 @@ _MODULE = Contract("Read a module of the client library", str, media=_SCRIPT, is
 def add_client_api(app: Flask, contracts: Contracts) -> None:
     """Adds the modules of the library, which are read once."""
     api = Blueprint("client", __name__, url_prefix="/client")
-    found = {name: Cached(publish_page(path.read_text("utf-8")), _SCRIPT) for name, path in modules().items()}
+    found = {name: Cached(publish_text(path.read_text("utf-8")), _SCRIPT) for name, path in modules().items()}
 
     @api.get("/<module>")
     def read_module(module: str) -> Response:

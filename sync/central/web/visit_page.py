@@ -11,7 +11,7 @@ import msgspec
 from flask import Blueprint, Flask, Response
 
 from sync.central.network.headers import content_policy
-from sync.central.services.door import publish, publish_page
+from sync.central.services.door import publish, publish_text
 from sync.central.services.told import AboutNobody
 from sync.central.web.contract import Contract, Contracts
 from sync.central.web.http import Cached, respond_cached
@@ -56,7 +56,7 @@ def add_visit_page(app: Flask, contracts: Contracts) -> None:
         api.add_url_rule(f"/{path}", name, view)
 
     for path, (file, media, name, title) in _FILES.items():
-        document = Cached(publish_page((_PLACE / file).read_text("utf-8")), media, _HEADERS)
+        document = Cached(publish_text((_PLACE / file).read_text("utf-8")), media, _HEADERS)
         add(path, name, partial(respond_cached, document), Contract(title, str, media=media, is_cached=True))
     add("words.json", "words", lambda: respond_cached(words()), Contract("Read its words", PageWords, is_cached=True))
     app.register_blueprint(api)

@@ -28,7 +28,7 @@ class Service:
 
     def __init__(self, database: Database, workers: int = 1, more: Sequence[str] = ()) -> None:
         assert database.state_dir is not None
-        self._workers = workers
+        self.workers = workers
         self._state = place_of(database.url, database.state_dir).state
         self._named = ["--database", database.url, "--state-dir", str(database.state_dir)]
         words = ["run", "--create", *self._named, "--listen", "127.0.0.1:0", "--workers", str(workers), *more]
@@ -52,7 +52,7 @@ class Service:
         """A token whose calls the worker of a place answers."""
         while True:
             made = str(self.ask("token", **whose)["token"])
-            if place_of_token(place_key_of(made), self._workers) == place:
+            if place_of_token(place_key_of(made), self.workers) == place:
                 return made
 
     def worker_pids(self) -> set[int]:

@@ -64,6 +64,7 @@ EVERYBODY = (ANNA, BORIS, CLARA)
 ASKED = {
     "definitions": ask("GET", f"{API}/state-definitions/"),
     "health": ask("GET", "/healthz"),
+    "metrics": ask("GET", "/metrics"),
     "document": ask("GET", f"{API}/openapi.json"),
     "document of the socket": ask("GET", f"{API}/asyncapi.json"),
     "page of the documents": ask("GET", f"{API}/reference/"),
