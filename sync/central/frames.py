@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from sync.central.metrics.counts import Count
 from sync.central.network.web_settings import WebSettings
 
 Headers = list[tuple[bytes, bytes]]
@@ -132,8 +133,14 @@ class Close(msgspec.Struct, tag="close", array_like=True, frozen=True, gc=False)
     reason: str
 
 
+class Counted(msgspec.Struct, tag="counted", array_like=True, frozen=True, gc=False):
+    """What the worker has counted since the last such frame. It comes before the answers that it belongs to."""
+
+    counts: tuple[Count, ...]
+
+
 ToWorker = Begin | Call | Message | Gone
-ToGateway = Opened | NotOpened | Ready | Ending | Answer | Rest | Parked | Accept | Send | Taken | Close
+ToGateway = Opened | NotOpened | Ready | Ending | Answer | Rest | Parked | Accept | Send | Taken | Close | Counted
 
 _encoder = msgspec.msgpack.Encoder()
 decode_for_worker = msgspec.msgpack.Decoder(ToWorker).decode

@@ -22,12 +22,14 @@ BindingId = NewType("BindingId", str)
 
 
 class Role(StrEnum):
-    """Who asks for an action."""
+    """Who asks. Programs that watch the service ask for no action."""
 
     PATIENT = "patient"
+    VISIT = "visit"  # who has the secret of a visit
     KIOSK = "kiosk"
     STAFF = "staff"
     SYSTEM = "system"
+    METRICS = "metrics"
 
 
 class Trigger(StrEnum):
@@ -64,6 +66,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 PATIENT = Actor(Role.PATIENT)
+VISIT = Actor(Role.VISIT)
 STAFF = Actor(Role.STAFF)
 SYSTEM = Actor(Role.SYSTEM)
 

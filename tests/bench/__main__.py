@@ -1,6 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, drain, days, imports, cards, waiting, sockets, attack, postgres, chain, hospital; or large, a snapshot for a
-million, or legacy, the way over of an older system."""
+backlog, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or large, a
+snapshot for a million, or legacy, the way over of an older system."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.bench import (
     cards,
     central,
     chain,
+    channels,
     daemon,
     days,
     drain,
@@ -46,6 +47,7 @@ PARTS = {
     "cards": cards.measure,
     "waiting": waiting.measure,
     "sockets": sockets.measure,
+    "channels": channels.measure,
     "attack": attack.measure,
     "postgres": lambda place: [*postgres.measure(place), *postgres_workers.measure(place / "workers")],
     "chain": chain.measure,

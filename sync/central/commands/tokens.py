@@ -12,17 +12,18 @@ from sync.central.commands.options import Database, as_json_option, ask, on_data
 from sync.central.records.tokens import NEVER, TokenRecord, TokenState
 from sync.central.services.lists import MAX_ROWS
 from sync.clock import DAY_MS, iso
-from sync.journey.model import Role
 
 _HOUR_MS = 3600 * 1000
 _UNITS_MS = {"h": _HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _LIFE = re.compile(r"([1-9][0-9]{0,3})([hdw])")
-_ROLES = click.Choice(["patient", "staff"])
+_ROLES = click.Choice(["patient", "staff", "metrics"])
+_LISTED_ROLES = click.Choice(["patient", "visit", "staff", "metrics"])
 _STATES = {
     TokenState.ACTIVE: "active",
     TokenState.EXPIRES_SOON: "EXPIRES SOON",
     TokenState.EXPIRED: "expired",
     TokenState.REVOKED: "ended",
+    TokenState.REPLACED: "replaced",
 }
 
 
@@ -40,13 +41,15 @@ def _read_life(_: click.Context, __: click.Parameter, text: str | None) -> int |
 @on_database
 @click.option("--role", type=_ROLES, required=True, help="What the token may do.")
 @click.option("--patient", "patient_id", metavar="ID", help="The patient that the token is for, with the role patient.")
-@click.option("--name", metavar="NAME", help="Whose it is: a person, a board, a program. A staff token needs one.")
+@click.option(
+    "--name", metavar="NAME", help="Whose it is: a person, a board, a program. Only a patient's token needs none."
+)
 @click.option(
     "--expires",
     "life_ms",
     callback=_read_life,
     metavar="LIFE",
-    help="When it ends: after 90d, 12h or 4w, or never.  [default: 365d for staff, never for a patient]",
+    help="When it ends: after 90d, 12h or 4w, or never.  [default: never for a patient, else 365d]",
 )
 def token(database: Database, role: str, patient_id: str | None, name: str | None, life_ms: int | None) -> None:
     """Make a bearer token and print it; it is not shown again. Its id and its end follow on standard error.
@@ -55,6 +58,7 @@ def token(database: Database, role: str, patient_id: str | None, name: str | Non
     Examples:
       kiosk-central token --database sqlite:///central.db --role staff --name "Ward 3 board" --expires 90d
       kiosk-central token --database sqlite:///central.db --role patient --patient D-1001
+      kiosk-central token --database sqlite:///central.db --role metrics --name prometheus
     """
     made = ask(database, "token", role=role, patient_id=patient_id, name=name, life_ms=life_ms)
     click.echo(made["token"])
@@ -64,7 +68,7 @@ def token(database: Database, role: str, patient_id: str | None, name: str | Non
 
 @click.command("tokens")
 @on_database
-@click.option("--role", type=_ROLES, help="List only tokens of this role.")
+@click.option("--role", type=_LISTED_ROLES, help="List only tokens of this role.")
 @click.option("--patient", "patient_id", metavar="ID", help="List only the tokens of this patient.")
 @click.option("--all", "with_ended", is_flag=True, help="List ended and expired tokens too.")
 @click.option("--after", metavar="TOKEN_ID", help="Begin after this token.")
@@ -81,7 +85,7 @@ def list_tokens(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the tokens of staff and patients: id, role, whose it is, made, last used, end. It shows no token.
+    """List all tokens but those of kiosks: id, role, whose it is, made, last used, end. It shows no token.
 
     \b
     Examples:
@@ -119,7 +123,7 @@ COMMANDS: tuple[click.Command, ...] = (token, list_tokens, token_revoke)
 
 def _line(row: Mapping[str, Any]) -> str:
     found = msgspec.convert(row, TokenRecord)
-    whose = [found.patient_id or "", found.name] if found.role is Role.PATIENT else [found.name]
+    whose = [found.patient_id or "", found.name]
     words = [
         found.token_id,
         f"{found.role:<7}",

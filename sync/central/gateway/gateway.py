@@ -7,15 +7,17 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import count
 from typing import TypeVar
 
 from aiohttp import web
 
-from sync.central.frames import Accept, Begin, Call
+from sync.central.frames import Accept, Begin, Call, Counted, ToGateway
 from sync.central.gateway.accepting import Accepting
 from sync.central.gateway.body import Body, most_bytes, read_body
 from sync.central.gateway.budget import Budget
@@ -26,13 +28,16 @@ from sync.central.gateway.places import Places
 from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, draining, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
-from sync.central.gateway.responses import response
+from sync.central.gateway.responses import metrics, response
+from sync.central.gateway.routing import key_of
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
+from sync.central.gateway.ways import METRICS_PATH, UNTIMED, way_of
 from sync.central.gateway.workers import Workers
-from sync.central.network.bearer import token_in
+from sync.central.metrics.sums import Sums
 from sync.central.network.forwarded import client_of, read_address
 from sync.central.tls.certificate import ServedCertificate
+from sync.direct import is_direct
 from sync.logs import serve, served_request
 
 log = logging.getLogger(__name__)
@@ -40,6 +45,7 @@ Response = TypeVar("Response", bound=web.StreamResponse)
 
 WORKER_S = 10.0  # for a worker that starts
 ANSWER_S = 60.0  # for a worker to answer, a wait for news included
+SCRAPE_S = 5.0  # for a worker to tell its metrics; Prometheus waits for 10
 END_S = 1.0  # for connections to end at a stop
 _HEALTH = "/healthz"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
@@ -86,8 +92,9 @@ class Gateway:
         self._proxies = [ipaddress.ip_network(network) for network in begin.web.trusted_proxies]
         self._shares = shares
         self._numbers = count(1)
-        self._sockets = Sockets(shares.ping_every_s)
-        self._workers = Workers(programs, begin, self._sockets.take, self._sockets.end_all)
+        self._sums = Sums(lambda: [self._workers.is_ready(place) for place in self._workers.places])
+        self._sockets = Sockets(shares.ping_every_s, self._sums.availability)
+        self._workers = Workers(programs, begin, self._take, self._end_of)
         self._pace = Pace(shares.calls_a_second)
         self._turns = Turns(shares.with_worker, shares.waiting, len(programs))
         self._budget = Budget(shares.body_bytes, shares.body_bytes_of_an_address)
@@ -115,6 +122,18 @@ class Gateway:
     async def stop(self) -> None:
         """Ends the workers in order, and with them every wait. `run` returns then."""
         await self._workers.stop()
+
+    def _take(self, frame: ToGateway) -> None:
+        """What a worker says unasked."""
+        if isinstance(frame, Counted):
+            self._sums.take(frame.counts)
+        else:
+            self._sockets.take(frame)
+
+    def _end_of(self, link: Link) -> None:
+        """A worker has ended."""
+        self._sums.worker_ended()
+        self._sockets.end_all(link)
 
     async def drain(self, seconds: float, *, has_successor: bool) -> None:
         """Lets each client go with its next answer, ends the WebSockets in half of the time, and stops after it.
@@ -165,6 +184,12 @@ class Gateway:
                     each.end()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        way, begun_s = way_of(request.raw_path), time.monotonic()
+        answer = await self._serve(request)
+        self._sums.answered(way, answer.status, None if way in UNTIMED else time.monotonic() - begun_s)
+        return answer
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
         client = self._client(request, connection.address)
@@ -181,7 +206,8 @@ class Gateway:
                 if self._is_draining and request.path == _HEALTH:
                     return draining()
                 call = self._call(request, body, connection.address)
-                response = await self._answer_or_repeat(request, client, call)
+                answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
+                response = await answer(request, client, call)
                 return _last(response) if self._is_draining else response
         finally:
             connection.finish()
@@ -200,6 +226,26 @@ class Gateway:
             scheme="https" if self._certificate else "http",
             port=self._port,
         )
+
+    async def _tell_metrics(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
+        """The gateway's metrics and those of a worker, which says whether the sender may have them.
+
+        Where no worker answers in time, a program on this machine gets the gateway's own.
+        """
+        try:
+            async with asyncio.timeout(SCRAPE_S):
+                answer = await self._answer_or_repeat(request, client, call)
+        except TimeoutError:
+            answer = refusal(BUSY)
+        is_away = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+        if is_away and is_direct(call.peer, call.scheme, request.headers.get("Host", ""), request.headers):
+            return metrics(self._sums.exposition())
+        return answer
+
+    def _with_sums(self, call: Call, told: Told) -> Told:
+        """An answer as it is. The metrics of a worker get the gateway's behind them."""
+        is_granted = _is_scrape(call) and told.answer.status == HTTPStatus.OK
+        return Told(told.answer, self._sums.exposition()) if is_granted else told
 
     async def _answer_or_repeat(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
         """The answer. Where the worker ends before it, a call that changes nothing is asked once more."""
@@ -221,13 +267,13 @@ class Gateway:
         except BaseException:
             turn.end()
             raise
-        opening = self._sockets.open(call.number, link) if call.is_socket else None
+        opening = self._sockets.open(call.number, link, key_of(request.headers)) if call.is_socket else None
         try:
             answer = await self._ask(link, call, turn)
             if isinstance(answer, Accept):
                 assert opening is not None
                 return await opening.serve(request, answer)
-            return refusal(BUSY) if answer is None else response(answer)
+            return refusal(BUSY) if answer is None else response(self._with_sums(call, answer))
         finally:
             self._sockets.forget(call.number)
 
@@ -236,10 +282,9 @@ class Gateway:
         places = self._workers.places
         if len(places) == 1:
             return 0
-        headers = request.headers
-        token = token_in(headers.get("Authorization", ""), headers.get("Sec-WebSocket-Protocol", ""))
-        if token is not None:
-            return self._workers.place_for(token)
+        key = key_of(request.headers)
+        if key is not None:
+            return self._workers.place_for(key)
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 
@@ -280,6 +325,10 @@ class _Turn:
         turns, self._turns = self._turns, None
         if turns is not None:
             turns.give_back(self._place)
+
+
+def _is_scrape(call: Call) -> bool:
+    return call.target.partition("?")[0] == METRICS_PATH
 
 
 def _last(response: Response) -> Response:

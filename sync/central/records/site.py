@@ -77,6 +77,14 @@ def read_site(db: ReadTransaction) -> SiteSettings:
     return site_of([SITE.values(row) for row in db.rows(_SITE_QUERY)])
 
 
+def today_or_none(db: ReadTransaction, now_ms: int) -> str | None:
+    """The present day of the site; None before a hospital was imported."""
+    try:
+        return read_site(db).day(now_ms)
+    except NoSite:
+        return None
+
+
 def site_of(rows: Sequence[tuple[Any, ...]]) -> SiteSettings:
     """The settings in the rows of the part `SITE`. Raises NoSite where there is none."""
     if not rows:

@@ -16,6 +16,7 @@ from sync.central.frames import (
     LENGTH_SIZE,
     Answer,
     Call,
+    Counted,
     Ending,
     Gone,
     Message,
@@ -28,6 +29,7 @@ from sync.central.frames import (
     encode,
     length_of,
 )
+from sync.central.metrics.counts import Counts
 from sync.central.web.later import LATER, LateResponse
 from sync.central.web.socket_offer import OFFER
 from sync.central.worker.afterwork import Afterwork
@@ -46,10 +48,20 @@ _REQUEST_ID = "HTTP_X_REQUEST_ID"  # the gateway gives each call one
 class Calls:
     """The worker's end of the link, for one application."""
 
-    def __init__(self, link: socket.socket, application: WSGIApplication, when_ended: Callable[[], None]) -> None:
-        """`when_ended` is called when the gateway has ended the link, once or several times."""
+    def __init__(
+        self,
+        link: socket.socket,
+        application: WSGIApplication,
+        when_ended: Callable[[], None],
+        counts: Counts,
+    ) -> None:
+        """`when_ended` is called when the gateway has ended the link, once or several times.
+
+        What is in `counts` goes to the gateway.
+        """
         self._link = link
         self._when_ended = when_ended
+        self._counts = counts
         self._stream: BinaryIO = link.makefile("rb")
         self._application = application
         self._reading = threading.Lock()
@@ -154,12 +166,17 @@ class Calls:
         with self._writing:
             if rest and rest is not self._rest:
                 document, self._rest = encode(Rest(rest)) + document, rest
-            self._link.sendall(document)
+            self._link.sendall(self._with_counts(document))
 
     def _send(self, frame: ToGateway) -> None:
         document = encode(frame)
         with self._writing:
-            self._link.sendall(document)
+            self._link.sendall(self._with_counts(document))
+
+    def _with_counts(self, document: bytes) -> bytes:
+        """A document after what was counted before it."""
+        counts = self._counts.take()
+        return encode(Counted(counts)) + document if counts else document
 
 
 class _Later:

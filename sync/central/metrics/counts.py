@@ -1,0 +1,51 @@
+"""What a worker has counted, until the gateway has it.
+
+A count crosses the link before the answer that it belongs to. So a worker that is killed takes none with it that its
+clients have heard of, and the sums at the gateway never go back.
+"""
+
+import threading
+from collections import deque
+from enum import StrEnum
+
+import msgspec
+
+_MOST = 65_536  # where no gateway takes them, as in a command that works without the service
+
+
+class Measure(StrEnum):
+    """What workers count, by the names of the metrics."""
+
+    ACTIONS = "nfc_centre_actions"
+    ACTION_SECONDS = "nfc_centre_action_seconds"
+    VERDICTS = "nfc_centre_verdicts"
+
+
+class Count(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One count: its measure, the values of its labels in their order, and how much is added or observed."""
+
+    measure: Measure
+    labels: tuple[str, ...]
+    value: float
+
+
+class Counts:
+    """The counts that wait. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Count] = deque(maxlen=_MOST)
+
+    def add(self, measure: Measure, *labels: str, value: float = 1.0) -> None:
+        """Adds to a counter, or observes a value in a histogram. Labels come from closed sets alone."""
+        with self._lock:
+            self._waiting.append(Count(measure, labels, value))
+
+    def take(self) -> tuple[Count, ...]:
+        """Removes and returns all that wait."""
+        if not self._waiting:
+            return ()
+        with self._lock:
+            taken = tuple(self._waiting)
+            self._waiting.clear()
+        return taken
