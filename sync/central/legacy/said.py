@@ -58,9 +58,8 @@ def renamed_back(values: int, backup: Path | None) -> Iterator[str]:
 
 def forgotten(rows: int, *, trial: bool) -> Iterator[str]:
     """The number of old rows that the centre kept."""
-    yield (
-        f"{rows} old rows would be deleted" if trial else f"{rows} old rows were deleted: there is no way back any more"
-    )
+    yield f"{rows} old rows for the way back"
+    yield _TRIAL if trial else "they were deleted: there is no way back any more"
 
 
 def _tallies(table: str, own: list[Tally]) -> Iterator[str]:
