@@ -1,6 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
 backlog, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or large, a
-snapshot for a million."""
+snapshot for a million, or legacy, the way over of an older system."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from tests.bench import (
     drain,
     hospital,
     imports,
+    legacy,
     postgres,
     postgres_workers,
     snapshot,
@@ -52,7 +53,7 @@ PARTS = {
     "chain": chain.measure,
     "hospital": hospital.measure,
 }
-BY_NAME = {"large": snapshot.measure_large}  # minutes of work: only where they are named
+BY_NAME = {"large": snapshot.measure_large, "legacy": legacy.measure}  # minutes of work: only where they are named
 
 
 def main(names: list[str]) -> int:

@@ -13,12 +13,13 @@ from sync.central.commands import (
     imports,
     inbox,
     kiosks,
+    migrate_legacy,
     move,
     tokens,
     upkeep,
 )
 
-_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep, move)
+_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep, move, migrate_legacy)
 COMMANDS: Mapping[str, click.Command] = {
     command.name: command for file in _FILES for command in file.COMMANDS if command.name
 }

@@ -24,6 +24,7 @@ from sync.central.records.patients import count_patients
 from sync.central.records.stray_bookings import StrayBooking, stray_bookings
 from sync.central.store.transactions import ReadTransaction
 from sync.journey.definitions import Definitions
+from sync.journey.model import Trigger
 from sync.journey.rules import is_legal
 
 MAX_LISTED = 100
@@ -221,12 +222,15 @@ def _needs_live_entry(definitions: Definitions, journey_state: str) -> bool:
 
 
 def _illegal(db: ReadTransaction, definitions: Definitions) -> list[IllegalTransition]:
-    """The transitions that no rules allow, neither the present rules nor earlier ones."""
+    """The transitions that no rules allow, neither the present rules nor earlier ones.
+
+    The system that was here before had rules of its own.
+    """
     rules = [definitions, *all_definitions(db)]
     return [
         IllegalTransition(kind.from_state, kind.action, kind.to_state, kind.trigger_type, rows)
         for kind, rows in kinds_of_transitions(db)
-        if not any(is_legal(each, kind) for each in rules)
+        if kind.trigger_type != Trigger.LEGACY and not any(is_legal(each, kind) for each in rules)
     ]
 
 

@@ -1,14 +1,12 @@
 """Every operation by its name. What an operation tells leaves through the door of the centre."""
 
-import pwd
-
 from sync.central.centre import Centre
 from sync.central.operations import TellingOperation
 from sync.central.operations.audit import audit_operations
 from sync.central.operations.bindings import binding_operations
 from sync.central.operations.card_keys import card_key_operations
 from sync.central.operations.demo import demo_operations
-from sync.central.operations.desk import OPERATOR, operator_named
+from sync.central.operations.desk import OPERATOR, operator_named, user_name
 from sync.central.operations.hospital import hospital_operations
 from sync.central.operations.imports import import_operations
 from sync.central.operations.inbox import inbox_operations
@@ -43,15 +41,8 @@ def operations(centre: Centre, operator: Requester = OPERATOR) -> dict[str, Oper
 
 def operations_for(centre: Centre, uid: int) -> dict[str, Operation]:
     """The operations on a centre, for a user of this machine."""
-    return operations(centre, operator_named(_name(uid)))
+    return operations(centre, operator_named(user_name(uid)))
 
 
 def _through_the_door(centre: Centre, operator: Requester, tell: TellingOperation) -> Operation:
     return lambda arguments: hand_over(centre, operator, tell(arguments))
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container may run under a number without a name
-        return str(uid)

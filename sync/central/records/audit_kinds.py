@@ -66,6 +66,7 @@ class AuditKind(StrEnum):
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
+    LEGACY = "migrate-legacy"
 
     # What the tokens of a kiosk or of an app, and a kiosk's chain, showed.
     RENEWED = "token-renewed"

@@ -16,6 +16,7 @@ from sync.central.records.parts import Part
 from sync.central.records.visits import write_visit_change
 from sync.central.store.transactions import (
     UNREAD,
+    Order,
     Question,
     ReadTransaction,
     WriteTransaction,
@@ -256,10 +257,7 @@ def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str,
     It has no change number yet, and is announced to nobody: a new patient is on no roster. A booking, a card or a
     look-up that makes the patient known to kiosks gives the first number.
     """
-    db.execute(
-        "insert into journeys values (:patient_id, :state, :site_day, null, 0, 0, null, 0)",
-        {"patient_id": patient_id, "state": definitions.initial, "site_day": today},
-    )
+    db.write(_ADD, {"patient_id": patient_id, "state": definitions.initial, "site_day": today})
 
 
 def _update_journey(db: WriteTransaction, before: Journey, after: Journey, change: int) -> None:
@@ -300,6 +298,7 @@ def _as_stored(journey: Journey) -> Journey:
 
 
 OPEN: Question[str, Journey] = Question()  # by patient: the journey of today, where a writer need not close its day
+_ADD = Writing("insert into journeys values (:patient_id, :state, :site_day, null, 0, 0, null, 0)", Order.FIRST)
 _UPDATE = Writing(
     "update journeys set state = :state, site_day = :site_day, visit_id = :visit_id, leg = :leg,"
     " journey_version = :version, current_queue_id = :current_queue_id, change = :change"

@@ -147,8 +147,7 @@ _PATIENTS = (
         site_day text not null,            -- its day by the site's clock; the day beside it once it is used there
         last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
-        withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
-        legacy_status text                 -- status in the system that the booking was migrated from, for the way back
+        withdrawn text                     -- how the hospital's system cancelled it: `row`, or `left_out` of its day
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",
@@ -227,8 +226,8 @@ _JOURNEYS = (
         from_state text not null,
         to_state text not null,
         action text not null,
-        trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync or system_auto
-        source text not null,              -- rest, websocket, centre, or a kiosk's id
+        trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync, system_auto or legacy
+        source text not null,              -- rest, websocket, centre, legacy, or a kiosk's id
         metadata text not null,            -- JSON; a card appears as its hashes
         happened_ms bigint not null,
         recorded_ms bigint not null,
@@ -341,8 +340,34 @@ _ACCESS = (
     "create index audit_of_patient on audit (patient_id)",
 )
 
+_LEGACY = (
+    # The system whose database was migrated into this one.
+    """create table legacy_migration (
+        id bigint primary key check (id = 1),
+        source text not null,              -- the database that it had, without user and password
+        layout text not null,              -- JSON: its tables and columns, for the way back
+        migrated_ms bigint not null,
+        change bigint not null,            -- the last change number of the migration: what is newer was born here
+        reverted_ms bigint                 -- when the way back was taken; null: it was not
+    )""",
+    # Every row of that database as it was there, the ones that could not be taken among them.
+    """create table legacy_rows (
+        kind text not null,                -- which of its tables
+        place bigint not null,             -- number of the row in the order of the old key, from 1
+        old_key text not null,
+        fate text not null,                -- taken, settled or bad
+        reasons text not null,             -- of a settled or bad row, with a space between them; else empty
+        our_id text,                       -- id of what was made of it; null: nothing
+        present text,                      -- what was made of it, as it was right after the migration
+        content text not null,             -- JSON list: its values in the order of the columns
+        primary key (kind, place)
+    )""",
+    "create index legacy_rows_by_id on legacy_rows (kind, our_id)",
+    "create index legacy_rows_by_key on legacy_rows (kind, old_key)",
+)
+
 # The statements of each schema version, in order: the first tuple leads to version 1.
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *KIOSK_TABLES),)
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *_LEGACY, *KIOSK_TABLES),)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 VERSION_TABLE = """create table if not exists schema_version (

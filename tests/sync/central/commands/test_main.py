@@ -436,6 +436,7 @@ WITHOUT_DATABASE = {
     "backup": "backup --database URL copy.db",
     "exceptions": "exceptions list --database URL",
     "kiosks": "kiosks list --database URL",
+    "migrate-legacy": "migrate-legacy --forget --to URL",
     "move": "move --from URL --to sqlite:///other.db",
     "run": "run --database URL",
     "site": "site --database URL",

@@ -220,7 +220,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
 # The report of an import names the rows of the operator's own document.
 NAMED_BY_THE_OPERATOR = {"import": {DORA}}
 # These tell of nobody: one serves, the others copy a database while no service runs.
-WITHOUT_OPERATION = {"run", "restore", "move"}
+WITHOUT_OPERATION = {"run", "restore", "move", "migrate-legacy"}
 
 
 def a_document(marked: Marked) -> Path:
