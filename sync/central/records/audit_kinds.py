@@ -30,6 +30,9 @@ class AuditKind(StrEnum):
     TOLD_ROSTER = "told:roster"  # one row a kiosk and day, with the number of patients told
     TOLD_VERDICTS = "told:verdicts"  # leaves no row
 
+    # An integration or a webhook was told of patients: one row a receiver and day, with their number.
+    TOLD_EVENTS = "told:events"
+
     # Who came in, and who did not.
     ENROLLED = "enrolled"
     REFUSED_UNKNOWN = "refused:unknown-token"
@@ -64,6 +67,7 @@ class AuditKind(StrEnum):
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
+    WEBHOOK = "webhook"
 
     # What a kiosk's tokens and its chain showed.
     RENEWED = "token-renewed"

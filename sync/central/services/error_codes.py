@@ -42,6 +42,7 @@ CODES: Mapping[str, ErrorCode] = {
     "action_id_reused": ErrorCode(_CONFLICT, "This action_id came before with another content."),
     "card_blocked": ErrorCode(_CONFLICT, "The card was reported lost, or is blocked already."),
     "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
+    "cursor_gone": ErrorCode(HTTPStatus.GONE, "The database was restored since the cursor was given: begin again."),
     "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body has more than 64 KiB."),
     "unsupported_media_type": ErrorCode(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not application/json."),
     "internal": ErrorCode(HTTPStatus.INTERNAL_SERVER_ERROR, "The centre failed; its log says more."),

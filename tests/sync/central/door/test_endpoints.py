@@ -110,6 +110,8 @@ ASKED = {
 # What kiosks call, in tests of their own below; and the socket.
 WIRE = ("sync/push", "sync/pull", "sync/lookup", "kiosks/enroll", "kiosks/token")
 OF_KIOSKS = {f"{API}/{name}" for name in WIRE}
+EVENTS = f"{API}/events/"
+OF_INTEGRATIONS = {EVENTS}
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
 def test_every_route_is_asked(marked: MarkedOnline):
     """A new endpoint needs a line in the table, or a test below."""
     rules = {rule.rule for rule in marked.online.app.url_map.iter_rules()}
-    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | {PATH}
+    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {PATH}
 
 
 def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Response:
@@ -195,6 +197,31 @@ def test_no_other_role_is_told_of_anybody_where_staff_are(marked: MarkedOnline, 
         answer = send(marked, ASKED[name], token)
         assert marked.told(answer.text, marked.marks()) == set()
         assert answer.status_code in ((200,) if not about and answer.ok else (401, 403))
+
+
+# The hospital's system.
+
+
+def test_an_integration_is_told_of_events_alone_and_leaves_one_row_a_day_with_the_number_of_patients(
+    marked: MarkedOnline,
+):
+    token, marks = marked.centre.token(Role.INTEGRATION, name="Engine"), marked.marks()
+    assert marked.told(marked.online.call("GET", EVENTS, token).text, marks) == {ANNA}
+    for name in ASKED:
+        answer = send(marked, ASKED[name], token)
+        assert marked.told(answer.text, marks) == set()
+        assert answer.status_code == 403 or not ASKED[name].about
+    marked.write_tallies()
+    assert marked.noted() == {}
+    (row,) = marked.centre.rows("select who, detail from audit where kind = 'told:events'")
+    assert (row["who"].partition(" (")[0], json.loads(row["detail"])["count"]) == ("integration:Engine", 1)
+
+
+def test_no_other_role_is_told_of_events(marked: MarkedOnline):
+    for token in (None, marked.nurse, marked.box.token, marked.online.own_token(ANNA)):
+        answer = marked.online.call("GET", EVENTS, token)
+        assert answer.status_code in (401, 403)
+        assert marked.told(answer.text, marked.marks()) == set()
 
 
 # The socket.
