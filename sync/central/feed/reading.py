@@ -12,7 +12,7 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.feed.events import Event, event_of
-from sync.central.records.event_rows import end_of_page, event_rows
+from sync.central.records.event_rows import HistoryPlace, end_of_page, event_rows
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.errors import ApiError
 from sync.central.store.transactions import ReadTransaction
@@ -28,10 +28,11 @@ _GONE = ApiError(
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """The events of some changes, the last of these changes, and the last change of all."""
+    """The events of some changes with their places, the last of these changes, and the last change of all."""
 
     site: SiteSettings
     events: tuple[Event, ...]
+    places: tuple[HistoryPlace, ...]
     until: int
     latest: int
 
@@ -45,10 +46,10 @@ def read_page(db: ReadTransaction, centre: Centre, after: int, limit: int) -> Re
     """The events of the changes after a change: about `limit`, and all of the last change. Raises NoSite."""
     site, latest = read_site(db), db.latest_change()
     if after >= latest:
-        return ReadPage(site, (), after, latest)
+        return ReadPage(site, (), (), after, latest)
     until = end_of_page(db, centre.definitions, after, limit)
     rows = event_rows(db, centre.definitions, after, until)
-    return ReadPage(site, tuple(event_of(site, row) for row in rows), until, latest)
+    return ReadPage(site, tuple(event_of(site, row) for row in rows), tuple(row.place for row in rows), until, latest)
 
 
 def place_of(db: ReadTransaction, after: str) -> int | ApiError:

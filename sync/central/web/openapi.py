@@ -10,6 +10,8 @@ import msgspec
 from flask import Flask
 from werkzeug.routing import Rule
 
+from sync.central.feed.courier import WebhookMessage
+from sync.central.feed.signing import HEADERS
 from sync.central.network.headers import JSON
 from sync.central.services.error_codes import CODES
 from sync.central.services.errors import ErrorBody
@@ -54,7 +56,7 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
     """The document of every route with a contract."""
     routes = sorted(_routes(app, contracts), key=lambda each: (each[0].rule, each[1]))
     kinds = [kind for _, _, contract in routes for kind in contract.kinds]
-    schemas = Schemas([*kinds, ErrorBody, CallRefused])
+    schemas = Schemas([*kinds, ErrorBody, CallRefused, WebhookMessage])
     responses: dict[str, Any] = {}
     paths: dict[str, dict[str, Any]] = {}
     for rule, method, contract in routes:
@@ -71,6 +73,7 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
+        "webhooks": {"event": {"post": _webhook(schemas)}},
         "components": {
             "schemas": schemas.components,
             "responses": dict(sorted(responses.items())),
@@ -78,6 +81,25 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "Made by kiosk-central token."}
             },
+        },
+    }
+
+
+def _webhook(schemas: Schemas) -> dict[str, Any]:
+    """What the centre sends to the receiver of a webhook."""
+    return {
+        "operationId": "webhook_event",
+        "summary": "Take what has happened.",
+        "description": "Signed as Standard Webhooks has it: docs/integration.md.",
+        "tags": ["integration"],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in HEADERS
+        ],
+        "requestBody": {"required": True, "content": {JSON: {"schema": schemas.of(WebhookMessage)}}},
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "The receiver wants no more."},
+            "default": {"description": "It is sent again later."},
         },
     }
 
