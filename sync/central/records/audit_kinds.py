@@ -32,6 +32,7 @@ class AuditKind(StrEnum):
 
     # An integration or a webhook was told of patients: one row a receiver and day, with their number.
     TOLD_EVENTS = "told:events"
+    TOLD_IMPORT = "told:import"
 
     # Who came in, and who did not.
     ENROLLED = "enrolled"

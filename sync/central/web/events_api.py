@@ -50,11 +50,11 @@ class EventPage(msgspec.Struct, frozen=True):
 
 def events_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     """The route /api/v1/events/, which the token of an integration opens."""
-    api = Blueprint("integration", __name__, url_prefix="/api/v1")
+    api = Blueprint("events", __name__, url_prefix="/api/v1/events")
     waits = FeedWaits(centre.store.news)
     roles = (Role.INTEGRATION,)
 
-    @api.get("/events/")
+    @api.get("/")
     @endpoints.documented(
         Contract("Read what happened, page by page", EventPage, roles, query=EventQuery, refuses=("cursor_gone",))
     )

@@ -37,6 +37,7 @@ _TAGS = {
     "documents": "These documents",
     "health": "For programs that watch the centre",
 }
+_TAG_OF = {"import": "integration", "events": "integration"}
 _HEADERS = {
     "request-id": {
         "description": "The request's own X-Request-ID, or a new one. The centre's log names it.",
@@ -122,7 +123,7 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
     found: dict[str, Any] = {
         "operationId": f"{blueprint or 'health'}_{name.replace('-', '_')}{'_older' if _is_older(rule) else ''}",
         "summary": f"{contract.title}.",
-        "tags": [blueprint or "health"],
+        "tags": [_TAG_OF.get(blueprint, blueprint) or "health"],
         "security": [{"token": [role.value]} for role in contract.roles],
         "parameters": [*_in_path(rule), *_in_query(contract, schemas)],
         "responses": _responses(rule, contract, schemas, responses),
@@ -131,6 +132,9 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
         found |= {"deprecated": True, "description": "An older spelling of the path with hyphens."}
     if contract.body is not None:
         found["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas.of(contract.body)}}}
+    if contract.takes:
+        forms = {media: {"schema": {} if media == JSON else {"type": "string"}} for media in contract.takes}
+        found["requestBody"] = {"description": "As docs/import.md has it.", "required": True, "content": forms}
     return found
 
 
@@ -159,6 +163,9 @@ def _given(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _responses(rule: Rule, contract: Contract, schemas: Schemas, shared: dict[str, Any]) -> dict[str, Any]:
     found = {str(contract.status.value): _granted(contract, schemas)}
+    if contract.goes_on:
+        begun = {**_granted(contract, schemas), "description": "It was begun: `Location` says where to ask."}
+        found["202"] = begun | {"headers": _headers("request-id", "retry-after")}
     if contract.is_cached:
         found["304"] = {"description": "The client has it already.", "headers": _headers("request-id", "etag")}
     codes = contract.by_status(is_named=bool(rule.arguments))
