@@ -16,10 +16,11 @@ from sync.central.commands import (
     move,
     tokens,
     upkeep,
+    watch,
     webhooks,
 )
 
-_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, webhooks, upkeep, move)
+_FILES = (demo, hospital, imports, watch, tokens, kiosks, inbox, bindings, card_keys, audit, webhooks, upkeep, move)
 COMMANDS: Mapping[str, click.Command] = {
     command.name: command for file in _FILES for command in file.COMMANDS if command.name
 }

@@ -73,12 +73,13 @@ class Report(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """What became of a document. `failed`: nothing could be done, or it was stopped in the middle, as `error` says.
 
-    What was taken before that stays. The same document, sent again, completes it.
+    What was taken before that stays. The same document, sent again, completes it, unless it `is_broken`.
     """
 
     outcome: Outcome
     error: str | None = None
     report: Report | None = None
+    is_broken: bool = False
 
 
 def report_of(values: Mapping[str, Any]) -> Report:

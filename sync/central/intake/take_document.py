@@ -30,7 +30,7 @@ def take_document(source: Source, order: Order, check: Callable[[], None]) -> Re
         try:
             document = _read(source, order, spool)
         except (BrokenDocument, OSError, sqlite3.Error) as error:
-            return Result("failed", f"{error}; nothing was taken")
+            return Result("failed", f"{error}; nothing was taken", is_broken=isinstance(error, BrokenDocument))
         return _take(spool, document, order, check)
 
 

@@ -1,4 +1,4 @@
-"""The table of documents that came over HTTP, in the SQL of schema.py. A result has ids of the sender's rows."""
+"""The tables of documents that come to the service, in the SQL of schema.py. A result has ids of the sender's rows."""
 
 IMPORT_TABLES: tuple[str, ...] = (
     """create table document_imports (
@@ -10,4 +10,9 @@ IMPORT_TABLES: tuple[str, ...] = (
         result text                        -- JSON, once it has ended
     )""",
     "create index imports_by_time on document_imports (began_ms)",
+    """create table watched_folders (
+        folder_id text primary key,        -- UUID of a file in the folder
+        holder text not null,              -- the process that works on it
+        until_ms bigint not null           -- unless it asks again
+    )""",
 )
