@@ -22,6 +22,7 @@ from sync.ids import new_id
 log = logging.getLogger(__name__)
 
 _TURN_EVERY_S = 10.0
+_NO_TURN = "another process works on the folder, or did within the last minute"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 
 
@@ -46,10 +47,12 @@ class Watching:
         Raises what `stop` raises.
         """
         try:
-            if self._has_turn():
-                for name in self.folder.whole(time.monotonic()):
-                    if not self._take(name):
-                        return self._longer_pause()
+            if not self._has_turn():
+                self._say(_NO_TURN)
+                return _TURN_EVERY_S
+            for name in self.folder.whole(time.monotonic()):
+                if not self._take(name):
+                    return self._longer_pause()
             self._say("")
         except (OSError, NotRunning, ControlError) as error:
             self._say(_in_words(error))
@@ -96,7 +99,7 @@ class Watching:
     def _check(self) -> None:
         self.stop()
         if not self._has_turn():
-            raise ControlError("another host works on the folder")
+            raise ControlError(_NO_TURN)
 
     def _has_turn(self) -> bool:
         """Whether this process may work on the folder, which it asks the centre now and then."""
