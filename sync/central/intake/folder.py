@@ -75,31 +75,25 @@ class Folder:
             return _signature_of(os.lstat(self._path / name)) == self._seen[name].signature
         return False
 
-    def put_away(self, name: str, into: str, at_ms: int, report: bytes) -> Path:
-        """Writes the report of a document, and moves the document beside it. Returns the document's new place.
-
-        Where the process is killed between the two, the document is still in the folder, and is taken once more.
-        Raises OSError.
-        """
-        place = self._new_place(name, into, at_ms)
+    def keep_report(self, name: str, into: str, at_ms: int, report: bytes) -> Path:
+        """Writes the report of a document. Returns the place for the document beside it. Raises OSError."""
+        (self._path / into).mkdir(mode=0o700, exist_ok=True)
+        at = datetime.fromtimestamp(at_ms / 1000, UTC)
+        place = self._path / into / f"{at:%Y%m%dT%H%M%S}.{at_ms % 1000:03}Z-{name}"
         write_secret(place.with_name(f"{place.name}.report.json"), report)
-        (self._path / name).rename(place)
-        self._seen.pop(name, None)
         return place
 
-    def keep_report(self, name: str, into: str, at_ms: int, report: bytes) -> None:
-        """Writes the report of a document that is no longer there: another one has taken its place. Raises OSError."""
-        place = self._new_place(name, into, at_ms)
-        write_secret(place.with_name(f"{place.name}.report.json"), report)
+    def put_away(self, name: str, place: Path) -> None:
+        """Moves a document beside its report. Raises OSError.
+
+        Where the process is killed before, the document is still in the folder, and is taken once more.
+        """
+        (self._path / name).rename(place)
+        self.forget(name)
 
     def forget(self, name: str) -> None:
         """Looks at a document anew: it is whole once it has not changed for a while."""
         self._seen.pop(name, None)
-
-    def _new_place(self, name: str, into: str, at_ms: int) -> Path:
-        (self._path / into).mkdir(mode=0o700, exist_ok=True)
-        at = datetime.fromtimestamp(at_ms / 1000, UTC)
-        return self._path / into / f"{at:%Y%m%dT%H%M%S}.{at_ms % 1000:03}Z-{name}"
 
 
 def _is_document(entry: os.DirEntry[str]) -> bool:

@@ -31,7 +31,7 @@ _SEEN_EVERY_S = 5.0
 _LOST_MS = 60_000  # without a sign of life
 _LOST = Result("failed", "the service was stopped in the middle; send the document again to complete it")
 _BUSY = ApiError("busy", "Other documents are being taken.")
-_TOO_LARGE = ApiError("too_large", "The document is too large. Send it in parts, or use kiosk-central import.")
+TOO_LARGE = ApiError("too_large", "The document is too large. Send it in parts, or use kiosk-central import.")
 _NOT_FOUND = ApiError("not_found", "There is no such import, or it was more than 30 days ago.")
 _CHUNK = 1024 * 1024
 
@@ -73,7 +73,7 @@ class Imports:
             return _BUSY
         document = tempfile.TemporaryFile()  # noqa: SIM115 the thread that takes it closes it
         try:
-            began = self._begin(document, order) if _copy(body, document) else _TOO_LARGE
+            began = self._begin(document, order) if _copy(body, document) else TOO_LARGE
         except BaseException:
             self._give_back(document)
             raise

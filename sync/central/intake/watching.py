@@ -76,10 +76,10 @@ class Watching:
             return False
         into = DONE if result.report is not None and _took(result) else REFUSED
         report = msgspec.json.format(msgspec.json.encode({"file": name, **_shown(result)}), indent=2)
+        place = self.folder.keep_report(name, into, now_ms(), report)
         if is_unchanged:
-            self.folder.put_away(name, into, now_ms(), report)
+            self.folder.put_away(name, place)
         else:
-            self.folder.keep_report(name, into, now_ms(), report)
             self.folder.forget(name)
         refused = result.report.refused if result.report else 0
         log.info("%s: %s, %s rows refused; it is in %s", name, result.outcome, refused, into)

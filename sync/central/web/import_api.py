@@ -7,7 +7,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from sync.central.centre import Centre
-from sync.central.intake.imports import ANSWER_S, MAX_BYTES, Imports, ImportState, show_import
+from sync.central.intake.imports import ANSWER_S, MAX_BYTES, TOO_LARGE, Imports, ImportState, show_import
 from sync.central.intake.order import Order
 from sync.central.network.headers import JSON
 from sync.central.records.tokens import Bearer
@@ -25,7 +25,6 @@ CSV = "text/csv"
 _FORMS: dict[str, Literal["JSON", "CSV"]] = {JSON: "JSON", CSV: "CSV"}
 _ROLES = (Role.INTEGRATION,)
 _OTHER_TYPE = ApiError("unsupported_media_type", f"The body must be {JSON} or {CSV}.")
-_TOO_LARGE = ApiError("too_large", "The document is too large. Send it in parts, or use kiosk-central import.")
 _CUT = ApiError("too_slow", "The document did not come whole, and nothing was taken.")
 _ASK_AGAIN_S = 2
 
@@ -77,7 +76,7 @@ def _order(centre: Centre, sender: Bearer) -> Order | ApiError:
     if form is None:
         return _OTHER_TYPE
     if (request.content_length or 0) > MAX_BYTES:
-        return _TOO_LARGE
+        return TOO_LARGE
     query = read_query(ImportQuery)
     if isinstance(query, ApiError):
         return query
