@@ -32,6 +32,7 @@ from sync.central.gateway.responses import metrics, response
 from sync.central.gateway.routing import key_of
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
+from sync.central.gateway.uploads import Uploads, is_upload
 from sync.central.gateway.ways import METRICS_PATH, UNTIMED, way_of
 from sync.central.gateway.workers import Workers
 from sync.central.metrics.sums import Sums
@@ -94,6 +95,7 @@ class Gateway:
         self._numbers = count(1)
         self._sums = Sums(lambda: [self._workers.is_ready(place) for place in self._workers.places])
         self._sockets = Sockets(shares.ping_every_s, self._sums.availability)
+        self._uploads = Uploads(shares.patience_s, shares.body_bytes_a_second)
         self._workers = Workers(programs, begin, self._take, self._end_of)
         self._pace = Pace(shares.calls_a_second)
         self._turns = Turns(shares.with_worker, shares.waiting, len(programs))
@@ -124,10 +126,11 @@ class Gateway:
         await self._workers.stop()
 
     def _take(self, frame: ToGateway) -> None:
-        """What a worker says unasked."""
+        """What a worker says that is no answer."""
         if isinstance(frame, Counted):
             self._sums.take(frame.counts)
         else:
+            self._uploads.take(frame)
             self._sockets.take(frame)
 
     def _end_of(self, link: Link) -> None:
@@ -196,6 +199,8 @@ class Gateway:
         connection.begin()
         serve(request_id_of(request))
         try:
+            if is_upload(request):
+                return await self._respond(request, client, Body(announced=request.content_length or 0))
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
                     return _last(refusal(BUSY))
@@ -205,12 +210,17 @@ class Gateway:
                 held.shrink(len(body.content))
                 if self._is_draining and request.path == _HEALTH:
                     return draining()
-                call = self._call(request, body, connection.address)
-                answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
-                response = await answer(request, client, call)
-                return _last(response) if self._is_draining else response
+                return await self._respond(request, client, body)
         finally:
             connection.finish()
+
+    async def _respond(self, request: web.BaseRequest, client: str, body: Body) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        call = self._call(request, body, connection.address)
+        answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
+        response = await answer(request, client, call)
+        return _last(response) if self._is_draining else response
 
     def _call(self, request: web.BaseRequest, body: Body, peer: str) -> Call:
         target = request.raw_path
@@ -225,6 +235,7 @@ class Gateway:
             peer=peer,
             scheme="https" if self._certificate else "http",
             port=self._port,
+            is_upload=is_upload(request),
         )
 
     async def _tell_metrics(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
@@ -268,6 +279,8 @@ class Gateway:
             turn.end()
             raise
         opening = self._sockets.open(call.number, link, key_of(request.headers)) if call.is_socket else None
+        if call.is_upload:
+            self._uploads.open(call.number, request, link)
         try:
             answer = await self._ask(link, call, turn)
             if isinstance(answer, Accept):
@@ -276,6 +289,7 @@ class Gateway:
             return refusal(BUSY) if answer is None else response(self._with_sums(call, answer))
         finally:
             self._sockets.forget(call.number)
+            self._uploads.forget(call.number)
 
     def _place(self, request: web.BaseRequest) -> int:
         """The place of the worker that a call goes to."""
@@ -291,7 +305,7 @@ class Gateway:
     async def _ask(self, link: Link, call: Call, turn: "_Turn") -> Told | Accept | None:
         """The worker's answer; None where it takes too long."""
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(None if call.is_upload else ANSWER_S):
                 return await link.ask(call, turn.end)
         except TimeoutError:
             log.error("the worker did not answer within %s seconds", ANSWER_S)  # noqa: TRY400 one line

@@ -30,6 +30,10 @@ class AuditKind(StrEnum):
     TOLD_ROSTER = "told:roster"  # one row a kiosk and day, with the number of patients told
     TOLD_VERDICTS = "told:verdicts"  # leaves no row
 
+    # An integration or a webhook was told of patients: one row a receiver and day, with their number.
+    TOLD_EVENTS = "told:events"
+    TOLD_IMPORT = "told:import"
+
     # Who came in, and who did not.
     ENROLLED = "enrolled"
     REFUSED_UNKNOWN = "refused:unknown-token"
@@ -67,6 +71,7 @@ class AuditKind(StrEnum):
     IMPORT = "import"
     IMPORT_DAY = "import-day"
     LEGACY = "migrate-legacy"
+    WEBHOOK = "webhook"
 
     # What the tokens of a kiosk or of an app, and a kiosk's chain, showed.
     RENEWED = "token-renewed"
