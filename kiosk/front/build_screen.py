@@ -78,11 +78,12 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
-    A patient known by the card alone gets none, and neither does one whose action waits for staff: the desk has to
-    help. After an exam done today, an action that opens a queue entry needs a booking or a live number. While one of
-    them is left, no button ends the visit. An action that needs a proof is no button: the page has none.
+    A patient known by the card alone gets none, and neither does one whose action waits for staff, or for another
+    system of the hospital. After an exam done today, an action that opens a queue entry needs a booking or a live
+    number. While one of them is left, no button ends the visit. An action that needs a proof is no button: the page has
+    none.
     """
-    if status.patient.provisional or status.needs_staff:
+    if status.patient.provisional or status.needs_staff or status.awaited:
         return None
     journey = status.journey
     has_more = status.next_exam is not None
@@ -143,7 +144,7 @@ def _journey(
         said=said,
         settling=visitor.acts_s is not None,
         ticket=_queue_line(definitions, current, status, context.online) if current else None,
-        confirmed=not status.pending and not status.needs_staff,
+        confirmed=not status.pending and not status.needs_staff and not status.awaited,
     )
 
 

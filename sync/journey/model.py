@@ -28,6 +28,7 @@ class Role(StrEnum):
     KIOSK = "kiosk"
     STAFF = "staff"
     SYSTEM = "system"
+    INTEGRATION = "integration"  # a program of the hospital's system
 
 
 class Trigger(StrEnum):

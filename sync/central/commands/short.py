@@ -14,11 +14,12 @@ from sync.central.commands import (
     inbox,
     kiosks,
     move,
+    shadow,
     tokens,
     upkeep,
 )
 
-_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep, move)
+_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep, move, shadow)
 COMMANDS: Mapping[str, click.Command] = {
     command.name: command for file in _FILES for command in file.COMMANDS if command.name
 }

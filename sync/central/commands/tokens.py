@@ -17,7 +17,7 @@ from sync.journey.model import Role
 _HOUR_MS = 3600 * 1000
 _UNITS_MS = {"h": _HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _LIFE = re.compile(r"([1-9][0-9]{0,3})([hdw])")
-_ROLES = click.Choice(["patient", "staff"])
+_ROLES = click.Choice(["patient", "staff", "integration"])
 _STATES = {
     TokenState.ACTIVE: "active",
     TokenState.EXPIRES_SOON: "EXPIRES SOON",
@@ -40,13 +40,13 @@ def _read_life(_: click.Context, __: click.Parameter, text: str | None) -> int |
 @on_database
 @click.option("--role", type=_ROLES, required=True, help="What the token may do.")
 @click.option("--patient", "patient_id", metavar="ID", help="The patient that the token is for, with the role patient.")
-@click.option("--name", metavar="NAME", help="Whose it is: a person, a board, a program. A staff token needs one.")
+@click.option("--name", metavar="NAME", help="Whose it is: a person, a board, a program. All but a patient's need one.")
 @click.option(
     "--expires",
     "life_ms",
     callback=_read_life,
     metavar="LIFE",
-    help="When it ends: after 90d, 12h or 4w, or never.  [default: 365d for staff, never for a patient]",
+    help="When it ends: after 90d, 12h or 4w, or never.  [default: never for a patient, 365d for others]",
 )
 def token(database: Database, role: str, patient_id: str | None, name: str | None, life_ms: int | None) -> None:
     """Make a bearer token and print it; it is not shown again. Its id and its end follow on standard error.
@@ -55,6 +55,7 @@ def token(database: Database, role: str, patient_id: str | None, name: str | Non
     Examples:
       kiosk-central token --database sqlite:///central.db --role staff --name "Ward 3 board" --expires 90d
       kiosk-central token --database sqlite:///central.db --role patient --patient D-1001
+      kiosk-central token --database sqlite:///central.db --role integration --name "Interface engine"
     """
     made = ask(database, "token", role=role, patient_id=patient_id, name=name, life_ms=life_ms)
     click.echo(made["token"])
@@ -81,7 +82,7 @@ def list_tokens(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the tokens of staff and patients: id, role, whose it is, made, last used, end. It shows no token.
+    """List the tokens of staff, patients and integrations: id, role, whose it is, made, last used, end. It shows none.
 
     \b
     Examples:
@@ -122,7 +123,7 @@ def _line(row: Mapping[str, Any]) -> str:
     whose = [found.patient_id or "", found.name] if found.role is Role.PATIENT else [found.name]
     words = [
         found.token_id,
-        f"{found.role:<7}",
+        f"{found.role:<11}",
         " ".join(filter(None, whose)),
         f"made {_day(found.created_ms)}",
         f"last used {_day(found.used_ms)}" if found.used_ms is not None else "not used yet",

@@ -1,4 +1,4 @@
-"""Bearer tokens for apps and staff: an operator makes, lists and ends them."""
+"""Bearer tokens for apps, staff and integrations: an operator makes, lists and ends them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ from sync.control import ControlError
 from sync.journey.model import Role
 from sync.text import clean
 
-STAFF_LIFE_MS = 365 * DAY_MS  # a token that is forgotten on a machine ends within a year
+LIFE_MS = 365 * DAY_MS  # a token that is forgotten on a machine ends within a year
 MAX_NAME = 40
 
 
@@ -46,17 +46,18 @@ def token_operations(centre: Centre, operator: Requester) -> dict[str, TellingOp
 def _issue(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> Telling:
     """Makes a token: {token, token_id, expires_ms}. The token is shown only here.
 
-    `life_ms` is its life; `NEVER` is for ever. Without one, a token of staff lives a year, and a patient's for ever.
+    `life_ms` is its life; `NEVER` is for ever. Without one, a patient's lives for ever, any other a year.
     """
     role, named = Role(arguments["role"]), arguments.get("patient_id")
     if (role is Role.PATIENT) != (named is not None):
         raise ControlError("a patient's token needs --patient, and no other takes it")
     name = _name(arguments.get("name"))
-    if role is Role.STAFF and not name:
-        raise ControlError("a staff token needs --name: the person, the board or the program that uses it")
+    if role is not Role.PATIENT and not name:
+        article = "an" if role is Role.INTEGRATION else "a"
+        raise ControlError(f"{article} {role} token needs --name: the person, the board or the program that uses it")
     now_ms = centre.clock()
     life_ms = arguments.get("life_ms")
-    life_ms = (STAFF_LIFE_MS if role is Role.STAFF else NEVER) if life_ms is None else int(life_ms)
+    life_ms = (NEVER if role is Role.PATIENT else LIFE_MS) if life_ms is None else int(life_ms)
     expires_ms = None if life_ms == NEVER else now_ms + life_ms
     with centre.store.write() as db:
         patient_id = patient_named(db, named) if named is not None else None

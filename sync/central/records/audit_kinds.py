@@ -23,6 +23,7 @@ class AuditKind(StrEnum):
     LOOK_IMPORT = "look:import"
     LOOK_DEMO = "look:demo-data"
     LOOK_ACTS = "look:kiosk_acts"
+    LOOK_SHADOW = "look:shadow"
     LOOK_AUDIT = "look:access-log"
 
     # A kiosk was told of patients.
@@ -64,6 +65,9 @@ class AuditKind(StrEnum):
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
+
+    # What the hospital's other system did against the rules, to one patient.
+    WORD_CORRECTED = "word-corrected"
 
     # What a kiosk's tokens and its chain showed.
     RENEWED = "token-renewed"

@@ -33,6 +33,7 @@ _ENDED = {
     TokenState.REPLACED: AuditKind.REFUSED_REPLACED,
     TokenState.EXPIRED: AuditKind.REFUSED_EXPIRED,
 }
+_ACTORS = {Role.STAFF: STAFF, Role.INTEGRATION: Actor(Role.INTEGRATION)}
 _OTHER_PATIENT = ApiError("forbidden", "This token acts for its own patient only.")
 
 
@@ -81,7 +82,7 @@ def refresh(centre: Centre, sender: Bearer, subject: str | None) -> tuple[Bearer
 
 def actor_of(sender: Bearer) -> Actor:
     """A token's bearer as the rules know them."""
-    return STAFF if sender.role is Role.STAFF else PATIENT
+    return _ACTORS.get(sender.role, PATIENT)
 
 
 def subject_of(centre: Centre, sender: Bearer, named: str | None) -> str | ApiError | None:

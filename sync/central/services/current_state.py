@@ -10,7 +10,7 @@ from sync.central.records.appointments import bookings
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings, read_site
-from sync.central.services.answers import journey_of
+from sync.central.services.answers import journey_of, offered
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.told import Told
 from sync.central.store.transactions import ReadTransaction
@@ -19,7 +19,6 @@ from sync.journey.definitions import Definitions
 from sync.journey.grace import is_within_reach
 from sync.journey.meaning import waits
 from sync.journey.model import Actor, Appointment, Journey, QueueEntry, QueueId
-from sync.journey.rules import available_actions
 from sync.rebase import with_bookings
 
 NOT_COUNTED: Mapping[QueueId, int] = MappingProxyType({})
@@ -91,7 +90,7 @@ def current_state(
         journey.state,
         [_queue_detail(db, definitions, journey, e, ahead) for e in journey.entries if e.state in definitions.listed],
         [_appointment_detail(appointment, site) for appointment in journey.appointments],
-        available_actions(definitions, journey, actor),
+        offered(definitions, site, journey, actor),
         iso(now_ms, zone),
     )
 

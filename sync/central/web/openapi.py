@@ -30,6 +30,7 @@ _TAGS = {
     "staff": "A patient's record, for staff",
     "cards": "Cards, for staff",
     "inbox": "Cases that the rules cannot decide, for staff",
+    "shadow": "For another system of the hospital that decides some actions: docs/shadow.md",
     "kiosk": "For kiosks: docs/protocol.md",
     "documents": "These documents",
     "health": "For programs that watch the centre",
