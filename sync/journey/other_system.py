@@ -4,6 +4,7 @@ While both systems run side by side, the other one decides some actions. Its wor
 would not allow it.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -97,12 +98,11 @@ def _differences(definitions: Definitions, after: Journey, word: Word) -> tuple[
     found = []
     if after.state != word.to_state:
         found.append(Difference(DifferenceKind.JOURNEY_STATE, word.to_state, after.state))
-    for told in word.entries:
-        entry = _meant(definitions, after, told)
-        state = entry.state if entry else ""
+    for told, entry in _matched(definitions, after, word):
+        is_of_exam = entry is not None and told.exam_id in (None, entry.exam_id)
+        state = entry.state if entry is not None and is_of_exam else ""
         if state != told.state and (entry is not None or told.state in definitions.live):
-            exam_id = entry.exam_id if entry else told.exam_id
-            found.append(Difference(DifferenceKind.ENTRY_STATE, told.state, state, exam_id))
+            found.append(Difference(DifferenceKind.ENTRY_STATE, told.state, state, told.exam_id))
     return tuple(found)
 
 
@@ -111,8 +111,7 @@ def _as_told(definitions: Definitions, journey: Journey, word: Word) -> Decision
     moved = _on_visit(definitions, replace(journey, state=word.to_state), word)
     changes: list[EntryChange] = []
     bookings: tuple[AppointmentChange, ...] = ()
-    for told in word.entries:
-        before = _meant(definitions, moved, told)
+    for told, before in _matched(definitions, journey, word):
         if before is not None and before.state == told.state:
             continue
         if before is None and told.state not in definitions.live:
@@ -148,8 +147,8 @@ def _with_current(definitions: Definitions, journey: Journey, word: Word) -> Jou
     if journey.state not in definitions.journey_to_queue:
         is_open = current is not None and current.state in definitions.live
         return None if is_open else journey
-    told = [_meant(definitions, journey, each) for each in reversed(word.entries)]
-    for entry in (*told, current, *reversed(journey.entries)):
+    told = [entry for _, entry in _matched(definitions, journey, word)]
+    for entry in (*reversed(told), current, *reversed(journey.entries)):
         if entry is not None and definitions.queue_to_journey[entry.state] == journey.state:
             return replace(journey, current_queue_id=entry.queue_id)
     return None
@@ -179,15 +178,27 @@ def _opened(definitions: Definitions, journey: Journey, word: Word, told: WordEn
     )
 
 
-def _meant(definitions: Definitions, journey: Journey, told: WordEntry) -> QueueEntry | None:
-    """The entry of a word: that of its id, else the last live one of its exam, else the last one of its exam."""
-    named = journey.entry(told.queue_id)
-    if named is not None or told.exam_id is None:
-        return named
-    of_exam = [entry for entry in journey.entries if entry.exam_id == told.exam_id]
-    live = [entry for entry in of_exam if entry.state in definitions.live]
-    found = live or ([] if told.state in definitions.live else of_exam)
-    return max(found, key=lambda entry: (entry.opened_ms, entry.queue_id), default=None)
+def _matched(definitions: Definitions, journey: Journey, word: Word) -> tuple[tuple[WordEntry, QueueEntry | None], ...]:
+    """The entries of a word, each with the one of the journey that it means: that of its id, else one of its exam.
+
+    An entry in the same state comes first. A live entry of a word never means one that has ended.
+    """
+
+    def may_become(told: WordEntry, entry: QueueEntry) -> bool:
+        return told.exam_id == entry.exam_id and (entry.state in definitions.live or told.state not in definitions.live)
+
+    ways: tuple[Callable[[WordEntry, QueueEntry], bool], ...] = (
+        lambda told, entry: told.queue_id == entry.queue_id,
+        lambda told, entry: (told.exam_id, told.state) == (entry.exam_id, entry.state),
+        may_become,
+    )
+    meant: dict[int, QueueEntry] = {}
+    for fits in ways:
+        for place, told in enumerate(word.entries):
+            free = [each for each in journey.entries if each not in meant.values() and fits(told, each)]
+            if place not in meant and free:
+                meant[place] = max(free, key=lambda entry: (entry.opened_ms, entry.queue_id))
+    return tuple((told, meant.get(place)) for place, told in enumerate(word.entries))
 
 
 def _row(journey: Journey, word: Word) -> Transition:

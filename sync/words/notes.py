@@ -76,7 +76,7 @@ def _reversals(situation: Situation) -> list[Text]:
 
 
 _STAFF_WILL_CHECK = N_("The staff need to check something with you.")
-_AWAITED = N_("The hospital's other system confirms it.")
+_AWAITED = N_("The hospital's other system has to confirm your request.")
 _REPEATED = N_("You are checked in already.")
 _CONFIRMED = N_("Check-in complete")
 _PENDING = N_("Check-in is being processed")

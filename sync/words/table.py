@@ -144,10 +144,10 @@ STEPS = (
     Step(_where(needs_staff=True), (N_("They need to check something with you."),), Place.DESK),
     Step(
         _where(awaited=True, online=True),
-        (N_("The hospital's other system confirms it. Hold your card here again in a minute."),),
+        (N_("The hospital's other system has to confirm it. Hold your card here again in a minute."),),
         Place.HERE,
     ),
-    Step(_where(awaited=True), (N_("The hospital's other system confirms it."),), Place.HERE),
+    Step(_where(awaited=True), (N_("The hospital's other system has to confirm your request."),), Place.HERE),
     Step(
         _where(journey=_FOLLOWING, entry_state="no_show"),
         (N_("Please go to the desk with your number {number}."), N_("Please go to the desk with your number.")),

@@ -7,6 +7,7 @@ import click
 
 from sync.central.commands.options import Database, as_json_option, ask, on_database, print_json
 from sync.central.operations.shadow import DAYS, WORDS
+from sync.central.records.deciders import Decider
 
 _DIFFERS = 1
 
@@ -52,17 +53,15 @@ COMMANDS: tuple[click.Command, ...] = (shadow,)
 
 
 def _lines(action: Mapping[str, Any]) -> list[str]:
-    counts = (
-        f"{action['words']} words, {action['differing']} differ ({action['rate']:.2%}), {action['drifted']} drifted"
-    )
-    ready = "  READY" if action["is_ready"] else ""
-    lines = [f"{action['action_type']}  {action['decider']} since {action['since']}  {counts}{ready}"]
+    since = f"{action['action_type']}  {action['decider']} since {action['since']}"
+    if action["decider"] != Decider.SHADOW:
+        return [since]
+    differ = f"{action['differing']} differ ({action['rate']:.2%}), {action['drifted']} drifted"
+    lines = [f"{since}  {action['words']} words, {differ}{'  READY' if action['is_ready'] else ''}"]
     lines += [f"  {kind}: {count}" for kind, count in action["kinds"].items()]
-    lines += [
-        f"  {each['at']}  {each['word_id']}  {each['patient_id']}  {_differing(each)}" for each in action["examples"]
-    ]
-    return lines
+    return lines + [f"  {_example(each)}" for each in action["examples"]]
 
 
-def _differing(example: Mapping[str, Any]) -> str:
-    return ", ".join(f"{each['kind']} {each['word']} / {each['rules']}" for each in example["differences"])
+def _example(example: Mapping[str, Any]) -> str:
+    differs = (f"{each['kind']} {each['word']} / {each['rules']}" for each in example["differences"])
+    return "  ".join([example["at"], example["word_id"], example["patient_id"], ", ".join(differs)])

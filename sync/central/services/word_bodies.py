@@ -59,6 +59,9 @@ def read_word(document: Mapping[str, Any]) -> ActionRequest | ApiError:
     texts = (
         each for entry in found.entries for each in (entry.queue_id, entry.exam_id, entry.state, entry.queue_number)
     )
+    named = [entry.queue_id for entry in found.entries if entry.queue_id is not None]
+    if len(set(named)) < len(named):
+        return ApiError("malformed", "An entry is named twice.")
     if not all(each is None or each.isprintable() for each in texts):
         return ApiError("malformed", "The members of an entry must be printable text.")
     return ActionRequest(found.action_type, found.word_id.lower(), msgspec.to_builtins(found))

@@ -297,7 +297,7 @@ def test_what_another_system_decides_is_never_called_done():
     for situation, said in awaited:
         spoken = " ".join(text.text for text in texts(said))
         has_ticket_words = situation.entry_state in ("called", "in_progress") and said.has_ticket
-        assert "The hospital's other system confirms it." in spoken, situation
+        assert "The hospital's other system has to confirm" in spoken, situation
         assert has_ticket_words or said.title.text == "Your request has been taken", situation
         assert ("in a minute" in spoken) <= situation.online, situation
 

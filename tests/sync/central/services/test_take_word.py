@@ -125,6 +125,11 @@ def test_what_the_rules_would_not_allow_is_done_whole_and_noted(centre: Centre):
         ("UPSTAIRS>ARRIVED", {}, "unknown_state"),
         ("UNREGISTERED>CALLED", {"entries": [{"exam_id": "xray", "state": "lost"}]}, "unknown_state"),
         ("UNREGISTERED>CALLED", {"entries": [{"state": "called"}]}, "malformed"),
+        (
+            "UNREGISTERED>CALLED",
+            {"entries": 2 * [{"exam_id": "xray", "queue_id": "7", "state": "called"}]},
+            "malformed",
+        ),
         ("UNREGISTERED>ARRIVED", {"at": "yesterday"}, "malformed"),
         ("UNREGISTERED>ARRIVED", {"at": 2**60}, "malformed"),
         ("UNREGISTERED>ARRIVED", {"at": "2027-01-01T00:00:00Z"}, "malformed"),
@@ -218,6 +223,18 @@ def test_an_entry_in_another_state_is_a_difference_of_its_own(centre: Centre):
     assert outcome(post(centre, "confirm_arrival", "REGISTERED>WAITING", entries=entries)) == "corrected"
     assert report(centre)["confirm_arrival"]["kinds"] == {"entry_state": 1}
     assert [each["state"] for each in centre.state(ANNA)["queue_details"]] == ["delayed"]
+    assert centre.do("check")["ok"]
+
+
+def test_two_places_of_one_exam_are_told_apart(centre: Centre):
+    first = {"exam_id": "blood", "state": "completed", "queue_number": "A1"}
+    post(centre, "start_exam", "CALLED>IN_PROGRESS", entries=[{**first, "state": "in_progress"}])
+    assert outcome(post(centre, "complete_exam", "IN_PROGRESS>COMPLETED", entries=[first])) == "followed"
+    second = {"exam_id": "blood", "state": "waiting", "queue_number": "A2"}
+    assert outcome(post(centre, "confirm_arrival", "COMPLETED>WAITING", entries=[first, second])) == "corrected"
+    post(centre, "call_patient", "WAITING>CALLED", entries=[first, {**second, "state": "called"}])
+    rows = centre.rows("select queue_number, state from entries order by queue_number")
+    assert [tuple(row.values()) for row in rows] == [("A1", "completed"), ("A2", "called")]
     assert centre.do("check")["ok"]
 
 
