@@ -7,19 +7,18 @@ request and its answer are one line of JSON each: {"op": …, …}, and {"result
 
 import json
 import logging
-import os
 import select
 import socket
 import sqlite3
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sync import unix_socket
 from sync.logs import INTERNAL
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ MAX_LINE = 32 * 1024 * 1024  # bytes: a whole hospital document
 CHUNK = 64 * 1024
 RETRY_S = 0.2  # until the next try to accept, where the process has no file descriptor left
 Operation = Callable[[Mapping[str, Any]], object]
-_CREDENTIALS = struct.Struct("3i")  # process, user and group
 
 
 class ControlError(Exception):
@@ -112,11 +110,9 @@ class ControlServer:
 
         Raises OSError, which names the file.
         """
-        if self._path.is_socket():
-            self._path.unlink()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            _bind(listener, self._path, self._access.mode)
+            unix_socket.bind(listener, self._path, self._access.mode)
         except OSError as error:
             listener.close()
             raise OSError(error.errno, error.strerror or str(error), str(self._path)) from error
@@ -158,7 +154,7 @@ class ControlServer:
         try:
             with connection:
                 line = self._read(connection)
-                answer = self._answer(line, self._operations(_user_of(connection)))
+                answer = self._answer(line, self._operations(unix_socket.user_of(connection)))
                 connection.settimeout(self._access.request_s)
                 connection.sendall(answer + b"\n")
         except OSError:
@@ -207,8 +203,7 @@ def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_s)
-            with _short_name(path) as name:
-                connection.connect(name)
+            unix_socket.connect(connection, path)
             connection.sendall(request)
             with connection.makefile("rb") as stream:
                 return stream.readline()
@@ -222,12 +217,6 @@ def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
         raise NotPermitted(f"{path}: only the daemon's own user and root may ask it") from error
     except OSError as error:
         raise ControlError(f"{path}: {error.strerror or error}") from error
-
-
-def _user_of(connection: socket.socket) -> int:
-    """The user id of the process at the other end, as the kernel knows it (unix(7), SO_PEERCRED)."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(credentials)[1])
 
 
 def _error(message: str) -> bytes:
@@ -246,25 +235,3 @@ def _read_line(connection: socket.socket, most: int, seconds: float) -> bytes:
         if newline or not chunk:
             break
     return bytes(line)
-
-
-def _bind(listener: socket.socket, path: Path, mode: int) -> None:
-    umask = os.umask(0o177)
-    try:
-        with _short_name(path) as name:
-            listener.bind(name)
-            # Wider rights come by chmod. A wider umask would count for the files of other threads too.
-            Path(name).chmod(mode)
-    finally:
-        os.umask(umask)
-    listener.listen(16)
-
-
-@contextmanager
-def _short_name(path: Path) -> Iterator[str]:
-    """A name of the socket that fits into the 108 bytes of a Unix address, however deep its directory is."""
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{directory}/{path.name}"
-    finally:
-        os.close(directory)

@@ -58,9 +58,13 @@ class Begin(msgspec.Struct, tag="begin", array_like=True, frozen=True, gc=False)
 
 
 class Opened(msgspec.Struct, tag="opened", array_like=True, frozen=True, gc=False):
-    """The worker has its database open. `web` are the options of the command, and the stored settings for the rest."""
+    """The worker has its database open, in the state with the id `incarnation`.
+
+    `web` are the options of the command, and the stored settings for the rest.
+    """
 
     web: WebSettings
+    incarnation: str = ""
 
 
 class NotOpened(msgspec.Struct, tag="not_opened", array_like=True, frozen=True, gc=False):

@@ -17,7 +17,7 @@ from sync.central.frames import Begin
 from sync.central.gateway.listening import listen
 from sync.central.gateway.program import Command
 from sync.central.network.web_settings import WebSettings
-from sync.central.server import serve
+from sync.central.server import Port, serve
 from sync.central.worker.process import run_worker
 
 Run = Callable[[str, Any], Any]
@@ -84,7 +84,7 @@ def main(words: list[str]) -> None:
     directory, port, *link = words
     if link:
         run_worker(socket.socket(fileno=int(link[0])), lambda: Bare(Path(directory)))
-    serve(listen(f"127.0.0.1:{port}"), [Command([sys.executable, "-m", "tests.bench.bare", directory, port])])
+    serve(Port(listen(f"127.0.0.1:{port}")), [Command([sys.executable, "-m", "tests.bench.bare", directory, port])])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sync.central.gateway.listening import listen
 from sync.central.gateway.program import Command
-from sync.central.server import serve
+from sync.central.server import Port, serve
 from sync.central.store.pg_connection import connect
 from sync.central.worker.process import run_worker
 from tests.bench.bare import Bare, Database
@@ -31,7 +31,7 @@ def main(words: list[str]) -> None:
     directory, port, url, *link = words
     if link:
         run_worker(socket.socket(fileno=int(link[0])), lambda: Bare(Path(directory), server(url)))
-    serve(listen(f"127.0.0.1:{port}"), [Command([sys.executable, "-m", "tests.bench.bare_postgres", *words])])
+    serve(Port(listen(f"127.0.0.1:{port}")), [Command([sys.executable, "-m", "tests.bench.bare_postgres", *words])])
 
 
 if __name__ == "__main__":

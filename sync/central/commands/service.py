@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from sync.central.commands.options import Database, on_database
 from sync.central.commands.web_options import web_options
 from sync.central.frames import Begin
+from sync.central.gateway.handover import Predecessor, find_predecessor, handover_path
 from sync.central.gateway.listening import host_and_port, listen
 from sync.central.gateway.program import Command, started
 from sync.central.network.exposure import Exposure, exposure
 from sync.central.network.web_settings import WebSettings
 from sync.central.records.audit_kinds import KEPT_DAYS
-from sync.central.store.place import is_postgresql
+from sync.central.store.place import is_postgresql, place_of
 from sync.central.worker.plan import Plan
 from sync.logs import log_to_stderr
 
@@ -66,6 +67,22 @@ log = logging.getLogger(__name__)
     show_default=True,
     help="How many processes answer requests. More than one needs PostgreSQL.",
 )
+@click.option(
+    "--drain",
+    "drain_s",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="Before a stop, serve on for so long with 503 at /healthz: a load balancer goes to other hosts.",
+)
+@click.option(
+    "--take-over",
+    "predecessor",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Take the port over from the service with this state directory, where one runs. It drains, and ends.",
+)
 @web_options
 def run(
     database: Database,
@@ -77,6 +94,8 @@ def run(
     rules: Path | None,
     audit_days: int,
     workers: int,
+    drain_s: float,
+    predecessor: Path | None,
     public_url: str | None,
     trusted_proxies: tuple[str, ...],
     allowed_origins: tuple[str, ...],
@@ -98,6 +117,8 @@ def run(
         raise click.UsageError("--tls-key needs --tls-cert, the certificate of the key")
     if workers > 1 and not is_postgresql(database.url):
         raise click.UsageError("--workers needs a database of PostgreSQL: SQLite has one writer, so one worker")
+    if predecessor and not is_postgresql(database.url):
+        raise click.UsageError("--take-over needs a database of PostgreSQL: two services use it for a while")
     host_and_port(address)
     log_to_stderr()
     plan = Plan(
@@ -115,12 +136,14 @@ def run(
     )
     with started(Command(*plan.words())) as worker:
         # Imported here: the web server loads while the worker opens and checks the database.
-        from sync.central.server import serve
+        from sync.central.server import Port, serve
         from sync.central.tls.certificate import ServedCertificate
 
-        web = worker.hear().web
+        heard = worker.hear()
+        web = heard.web
         certificate = ServedCertificate(tls_cert, tls_key) if tls_cert else None
-        listener = listen(address)
+        found = _predecessor(database, predecessor, heard.incarnation) if predecessor else None
+        listener = found.listener if found else listen(address)
         host, port = listener.getsockname()[:2]
         protection = exposure(host, web, has_certificate=certificate is not None, insecure=insecure)
         if protection is None:
@@ -128,12 +151,25 @@ def run(
         if protection is Exposure.NOTHING:
             log.warning("--insecure: tokens and patients' data cross the network in clear at %s", address)
         scheme = "https" if certificate else "http"
-        click.echo(f"kiosk-central listens on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+        def begun() -> None:
+            click.echo(f"kiosk-central listens on {url}")
+            if found:
+                found.tell()
+
         again = replace(plan, create=False)
         programs = [Command(*replace(again, place=place).words()) for place in range(workers)]
         begin = Begin(web, proxies_only=protection is Exposure.PROXY)
-        if not serve(listener, programs, certificate, begin, first=worker):
+        handover = handover_path(database.place.state) if is_postgresql(database.url) else None
+        served = Port(listener, begun, handover, heard.incarnation, drain_s)
+        if not serve(served, programs, certificate, begin, first=worker):
             raise click.ClickException("the service did not start")
+
+
+def _predecessor(database: Database, state_dir: Path, incarnation: str) -> Predecessor | None:
+    """The service with this state directory; None where there is none. Raises NotGiven."""
+    return find_predecessor(handover_path(place_of(database.url, state_dir).state), incarnation)
 
 
 def _document(rules: Path) -> dict[str, Any]:

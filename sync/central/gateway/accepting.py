@@ -25,7 +25,7 @@ _PAUSE_S = 0.2  # until the next try, where the process has no file descriptor l
 
 
 class Accepting:
-    """Accepts what comes to a listening socket, until it is closed."""
+    """Accepts what comes to a listening socket, which another process may have too."""
 
     def __init__(
         self,
@@ -42,12 +42,16 @@ class Accepting:
         self._beginning: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Accepts until it is cancelled."""
+        """Accepts until it is cancelled. What was accepted before goes on."""
         loop = asyncio.get_running_loop()
         self._listener.setblocking(False)
         while True:
             try:
-                plain, peer = await loop.sock_accept(self._listener)
+                plain, peer = self._listener.accept()
+            except BlockingIOError:
+                # A task that is cancelled here has accepted nothing: the connection is left to who else accepts.
+                await _readable(self._listener)
+                continue
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     continue  # this peer has left already
@@ -98,12 +102,17 @@ class Accepting:
 
 async def _first_byte(plain: socket.socket) -> bytes:
     """The first byte of a connection, which stays to be read. Raises OSError."""
+    await _readable(plain)
+    return plain.recv(1, socket.MSG_PEEK)
+
+
+async def _readable(plain: socket.socket) -> None:
+    """Waits until there is something to read, or a connection to accept."""
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
     loop.add_reader(plain, _tell, readable)
     try:
         await readable
-        return plain.recv(1, socket.MSG_PEEK)
     finally:
         loop.remove_reader(plain)
 

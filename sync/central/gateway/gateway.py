@@ -7,10 +7,11 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -23,7 +24,7 @@ from sync.central.gateway.link import Link, NoWorker, Told
 from sync.central.gateway.pace import CALLS_A_SECOND, Pace
 from sync.central.gateway.places import Places
 from sync.central.gateway.program import Program, Started
-from sync.central.gateway.refusals import BUSY, TOO_SLOW, refusal
+from sync.central.gateway.refusals import BUSY, TOO_SLOW, draining, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.responses import response
 from sync.central.gateway.sockets import Sockets
@@ -35,10 +36,12 @@ from sync.central.tls.certificate import ServedCertificate
 from sync.logs import serve, served_request
 
 log = logging.getLogger(__name__)
+Response = TypeVar("Response", bound=web.StreamResponse)
 
 WORKER_S = 10.0  # for a worker that starts
 ANSWER_S = 60.0  # for a worker to answer, a wait for news included
 END_S = 1.0  # for connections to end at a stop
+_HEALTH = "/healthz"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
 
 
@@ -90,31 +93,65 @@ class Gateway:
         self._budget = Budget(shares.body_bytes, shares.body_bytes_of_an_address)
         self._places = Places(shares.connections, shares.of_an_address, self._is_proxy)
         self._server: web.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._is_draining = False
+        self._is_empty = asyncio.Event()
 
-    async def run(self, first: Started | None = None) -> bool:
-        """Serves until `stop`. False where no worker can start. `first` is the main one, where it was heard already."""
+    async def run(self, first: Started | None = None, begun: Callable[[], None] = lambda: None) -> bool:
+        """Serves until `stop`. False where no worker can start. `first` is the main one, where it was heard already.
+
+        `begun` is called when the main worker answers calls, and connections are accepted.
+        """
         self._server = web.Server(self._handle, handler_cancellation=True)
-        accepting = Accepting(self._listener, self._connection, self._certificate, self._shares.patience_s)
-        tasks = [asyncio.create_task(accepting.run()), asyncio.create_task(self._end_the_late())]
+        self._accepting = asyncio.create_task(self._accept(begun))
+        ending = asyncio.create_task(self._end_the_late())
         try:
             return await self._workers.run(first)
         finally:
-            for task in tasks:
-                task.cancel()
+            self._accepting.cancel()
+            ending.cancel()
             await self._server.shutdown(END_S)
 
     async def stop(self) -> None:
         """Ends the workers in order, and with them every wait. `run` returns then."""
         await self._workers.stop()
 
+    async def drain(self, seconds: float, *, has_successor: bool) -> None:
+        """Lets each client go with its next answer, ends the WebSockets in half of the time, and stops after it.
+
+        A successor accepts what comes from now on, and then the stop comes as soon as no connection is left. Without
+        one, new connections are served to the end, and `/healthz` sends those who ask for it to other hosts.
+        """
+        self._is_draining = True
+        if has_successor:
+            assert self._accepting is not None
+            self._accepting.cancel()
+            self._listener.close()
+        ending = asyncio.create_task(self._sockets.let_go(seconds / 2))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not has_successor or self._places.taken:
+                    self._is_empty.clear()
+                    await self._is_empty.wait()
+        ending.cancel()
+        await self.stop()
+
+    async def _accept(self, begun: Callable[[], None]) -> None:
+        """Accepts connections once they can be answered. Until then they wait in the kernel."""
+        if await self._workers.wait_ready():
+            begun()
+            await Accepting(self._listener, self._connection, self._certificate, self._shares.patience_s).run()
+
     def _connection(self, plain: socket.socket, address: str) -> Connection | None:
         """The protocol of a new connection; None where the address has its share already."""
         assert self._server is not None
-        made = Connection(self._server, plain, address, self._shares.patience_s, self._leave)
+        made = Connection(self._server, plain, address, self._shares.patience_s, self._part)
         return made if self._places.take(address, made) else None
 
-    def _leave(self, connection: Connection) -> None:
+    def _part(self, connection: Connection) -> None:
         self._places.leave(connection.address, connection)
+        if not self._places.taken:
+            self._is_empty.set()
 
     async def _end_the_late(self) -> None:
         """Ends the connections whose request is not whole in time."""
@@ -141,7 +178,11 @@ class Gateway:
                 if body is None:
                     return _last(refusal(TOO_SLOW))
                 held.shrink(len(body.content))
-                return await self._answer_or_repeat(request, client, self._call(request, body, connection.address))
+                if self._is_draining and request.path == _HEALTH:
+                    return draining()
+                call = self._call(request, body, connection.address)
+                response = await self._answer_or_repeat(request, client, call)
+                return _last(response) if self._is_draining else response
         finally:
             connection.finish()
 
@@ -241,7 +282,7 @@ class _Turn:
             turns.give_back(self._place)
 
 
-def _last(response: web.Response) -> web.Response:
+def _last(response: Response) -> Response:
     """A response after which the connection ends: what follows on it is no request."""
     response.force_close()
     return response

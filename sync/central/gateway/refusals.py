@@ -22,6 +22,14 @@ def refusal(error: ApiError) -> web.Response:
     return web.Response(body=_body(error), status=error.status, headers=headers, content_type=JSON)
 
 
+def draining() -> web.Response:
+    """The answer to those who watch the service while it lets its clients go: send requests elsewhere."""
+    headers = own_headers() | dict((*SECURITY, NO_STORE))
+    made = web.Response(body=b'{"status":"draining"}', status=503, headers=headers, content_type=JSON)
+    made.force_close()
+    return made
+
+
 def own_headers() -> dict[str, str]:
     """The headers that the gateway adds to every response to a request: its own name, and the request's id."""
     return {SERVER[0]: SERVER[1], REQUEST_ID: served_request() or new_request_id()}

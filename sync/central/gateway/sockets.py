@@ -12,8 +12,9 @@ from sync.central.gateway.refusals import own_headers
 
 MAX_MESSAGE = 16 * 1024  # bytes
 SEND_S = 10.0  # for a client to take a message
+PAUSE_S = 0.01  # at most, between two sockets that end because the service does
 CLOSE_S = 1.0  # for a client to close its side
-TRY_AGAIN_LATER = 1013  # IANA's registry of close codes
+GOING_AWAY, TRY_AGAIN_LATER = 1001, 1013  # IANA's registry of close codes
 
 
 class Sockets:
@@ -42,6 +43,13 @@ class Sockets:
         for each in list(self._open.values()):
             if each.link is link:
                 each.take(Close(each.number, TRY_AGAIN_LATER, "busy"))
+
+    async def let_go(self, seconds: float) -> None:
+        """Ends all sockets one after another within a time: their clients do not all come back at the same moment."""
+        leaving = list(self._open.values())
+        for each in leaving:
+            each.take(Close(each.number, GOING_AWAY, "stopping"))
+            await asyncio.sleep(min(PAUSE_S, seconds / len(leaving)))
 
 
 class OpenSocket:

@@ -41,6 +41,11 @@ class Workers:
         finally:
             starting.cancel()
 
+    async def wait_ready(self) -> bool:
+        """Waits until the main worker takes calls: True, or the service stops."""
+        await self._each[0].wait_ready()
+        return self._each[0].is_ready
+
     async def stop(self) -> None:
         """Ends all workers at the same time."""
         await asyncio.gather(*(each.stop() for each in self._each))

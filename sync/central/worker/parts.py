@@ -17,6 +17,7 @@ from sync.central.maintenance.timekeeper import following
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations_for
 from sync.central.records.audit_kinds import KEPT_DAYS
+from sync.central.records.incarnation import read_incarnation
 from sync.central.records.web_settings import read_web_settings
 from sync.central.services.web_settings import chosen
 from sync.central.tls.certificate import ServedCertificate
@@ -52,6 +53,8 @@ class OpenCentre:
         self._plan = plan
         with opened.store.read() as db:
             self.web = chosen(plan.web, read_web_settings(db))
+            found = read_incarnation(db)
+        self.incarnation = found.server_incarnation if found else ""
 
     def begin(self, begin: Begin) -> "Worker":
         """Starts every part. Raises OSError where the control socket cannot be made."""

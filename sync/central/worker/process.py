@@ -38,6 +38,10 @@ class Stage(Protocol):
     def web(self) -> WebSettings:
         """How the centre is reached."""
 
+    @property
+    def incarnation(self) -> str:
+        """The id of the state of the database."""
+
     def begin(self, begin: Begin) -> Served:
         """Starts what is served."""
 
@@ -53,7 +57,7 @@ def run_worker(link: socket.socket, open_stage: Callable[[], Stage]) -> None:
     end_with_parent(signal.SIGKILL, os.getppid())
     stop = threading.Event()
     stage = open_stage()
-    begin = _ask(link, Opened(stage.web))
+    begin = _ask(link, Opened(stage.web, stage.incarnation))
     if begin is None:
         stage.close()
         return

@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -25,20 +25,18 @@ COMMAND = [sys.executable, "-m", "sync.central"]
 class Service:
     """A running centre on a database, and commands that reach it."""
 
-    def __init__(self, database: Database, workers: int = 1) -> None:
+    def __init__(self, database: Database, workers: int = 1, more: Sequence[str] = ()) -> None:
         assert database.state_dir is not None
         self._workers = workers
         self._state = place_of(database.url, database.state_dir).state
         self._named = ["--database", database.url, "--state-dir", str(database.state_dir)]
-        words = ["run", "--create", *self._named, "--listen", "127.0.0.1:0", "--workers", str(workers)]
+        words = ["run", "--create", *self._named, "--listen", "127.0.0.1:0", "--workers", str(workers), *more]
         self._process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
         said = self._process.stdout.readline() if ready else ""
         assert "listens on http://" in said, self._process.communicate()
         self.url = "http://" + said.strip().rpartition("//")[2]
-        # The port is open before a worker answers on it, and before commands reach the service.
-        assert requests.get(f"{self.url}/healthz", timeout=PATIENCE_S).ok
 
     def command(self, *words: str) -> str:
         done = subprocess.run([*COMMAND, *words, *self._named], capture_output=True, text=True, check=False)
@@ -79,9 +77,16 @@ class Service:
 
     def stop(self) -> tuple[int, str]:
         """Stops it in order. Returns its exit code and its standard error."""
-        self._process.send_signal(signal.SIGTERM)
+        self.tell(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str]:
+        """Waits until it has ended by itself. Returns its exit code and its standard error."""
         _, error = self._process.communicate()
         return self._process.returncode, error
+
+    def tell(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         self._process.kill()

@@ -209,13 +209,13 @@ from pathlib import Path
 from sync.central.gateway.gateway import Shares
 from sync.central.gateway.listening import listen
 from sync.central.gateway.program import Command
-from sync.central.server import serve
+from sync.central.server import Port, serve
 from sync.central.tls.certificate import ServedCertificate
 from sync.central.worker.plan import Plan
 certificate = ServedCertificate(Path(sys.argv[2]), Path(sys.argv[3])) if sys.argv[2:] else None
 listener = listen("127.0.0.1:0")
-print(listener.getsockname()[1], flush=True)
-serve(listener, [Command(*Plan(url=sys.argv[1]).words())], certificate, shares=Shares(patience_s=0.3))
+port = Port(listener, begun=lambda: print(listener.getsockname()[1], flush=True))
+serve(port, [Command(*Plan(url=sys.argv[1]).words())], certificate, shares=Shares(patience_s=0.3))
 """
 
 

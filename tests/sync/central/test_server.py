@@ -51,8 +51,6 @@ class Process:
         assert f"listens on {scheme}://" in self.said, self.process.communicate()
         self.address = self.said.strip().rpartition("//")[2].replace("0.0.0.0", "127.0.0.1")
         self.port = int(self.address.rpartition(":")[2])
-        # The port is open before the worker answers on it.
-        assert requests.get(f"{scheme}://{self.address}/healthz", timeout=PATIENCE_S, verify=str(trusted or True)).ok
 
     def command(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -104,8 +102,8 @@ class Process:
 def start(tmp_path):
     started = []
 
-    def begin(port: int = 0) -> Process:
-        started.append(Process(tmp_path, port))
+    def begin(port: int = 0, *words: str) -> Process:
+        started.append(Process(tmp_path, port, *words))
         return started[-1]
 
     yield begin
@@ -138,6 +136,21 @@ def test_it_serves_and_commands_reach_it_while_it_runs(start):
     assert centre.stop() == (0, "")
     assert not socket_path(centre.path).exists()
     assert json.loads(centre.command("check", "--json"))["ok"]
+
+
+def test_a_service_that_drains_serves_on_and_sends_load_balancers_elsewhere(start):
+    centre = start(0, "--drain", "300")
+    token = centre.demo_token()
+    kept, watching = requests.Session(), centre.open_socket(token)
+    watching.until("initial_state")
+    assert "close" not in kept.get(f"http://{centre.address}/healthz", timeout=PATIENCE_S).headers.get("Connection", "")
+    centre.process.send_signal(signal.SIGTERM)
+    assert watching.closed() == 1001
+    told = kept.get(f"http://{centre.address}/healthz", timeout=PATIENCE_S)
+    assert (told.status_code, told.json(), told.headers["Connection"]) == (503, {"status": "draining"}, "close")
+    acted = centre.act(token, "scan_nfc")
+    assert (acted.status_code, acted.headers["Connection"]) == (200, "close")
+    assert centre.stop() == (0, "")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -225,13 +238,13 @@ from pathlib import Path
 from sync.central.gateway.gateway import Shares
 from sync.central.gateway.listening import listen
 from sync.central.gateway.program import Command
-from sync.central.server import serve
+from sync.central.server import Port, serve
 from sync.central.tls.certificate import ServedCertificate
 from sync.central.worker.plan import Plan
 certificate = ServedCertificate(Path(sys.argv[2]), Path(sys.argv[3])) if sys.argv[2:] else None
 listener = listen("127.0.0.1:0")
-print(listener.getsockname()[1], flush=True)
-serve(listener, [Command(*Plan(url=sys.argv[1]).words())], certificate, shares=Shares(patience_s=0.3))
+port = Port(listener, begun=lambda: print(listener.getsockname()[1], flush=True))
+serve(port, [Command(*Plan(url=sys.argv[1]).words())], certificate, shares=Shares(patience_s=0.3))
 """
 
 
