@@ -206,6 +206,20 @@ def test_a_payment_that_the_other_system_has_taken_goes_to_staff_with_both_recei
     assert centre.journey("P2").state == "PAYMENT"
 
 
+def test_what_is_pending_is_shown_by_the_flags_of_the_last_pull(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P1")
+    kiosk.act("P1", "register")
+    assert kiosk.view("P1").state == "REGISTERED"
+    let(centre, "register=legacy")
+    kiosk.pull()
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    assert (status.journey.state, status.awaited) == ("ARRIVED", True)
+    let(centre, "register=new")
+    kiosk.pull()
+    assert kiosk.view("P1").state == "REGISTERED"
+
+
 def test_the_flags_travel_with_the_pull_and_need_no_restart(centre: Centre, kiosk: Kiosk):
     def elsewhere() -> tuple[str, ...]:
         assert kiosk.journeys.identity is not None
