@@ -214,7 +214,7 @@ def _told(case: ConflictCase) -> Resolution | None:
 
     What opens a visit or an entry has ids and a number of the kiosk's, which the rows below take care of.
     """
-    if not case.evidence.has_word or case.opens_visit or case.rule.opens_entry:
+    if not case.evidence.has_word or not case.live or case.rule.opens_entry:
         return None
     return _answers_differ(case) or _MERGED
 

@@ -28,11 +28,11 @@ T = TypeVar("T")
 def hospital_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operations on the hospital, by name."""
     return {
-        "site": lambda arguments: _with_followers(centre, AboutNobody(_site(centre, operator, arguments))),
+        "site": lambda arguments: _with_work(centre, AboutNobody(_site(centre, operator, arguments))),
     }
 
 
-def _with_followers(centre: Centre, result: T) -> T:
+def _with_work(centre: Centre, result: T) -> T:
     """The result of an operation that may have corrected the clock of the site, or said who decides an action.
 
     The days of bookings follow first, and the actions that wait for a system that decides them no more.

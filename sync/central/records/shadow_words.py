@@ -16,7 +16,7 @@ _differences = msgspec.json.Decoder(tuple[Difference, ...])
 
 
 class WordRow(msgspec.Struct, frozen=True):
-    """One word. `state`, `leg` and `visit_id` are those of the journey here, before the word.
+    """One word. `state` and `leg` are those of the journey here, before the word.
 
     `outcome` says what became of it. `from_state` and `to_state` are as the other system says them.
     """
@@ -26,7 +26,6 @@ class WordRow(msgspec.Struct, frozen=True):
     action_type: str
     decider: Decider
     outcome: str
-    visit_id: str | None
     leg: int
     state: str
     from_state: str
@@ -47,8 +46,8 @@ class WordCount(msgspec.Struct, frozen=True):
 def add_word(db: WriteTransaction, row: WordRow) -> None:
     """Adds a word."""
     db.execute(
-        "insert into shadow_words values (:word_id, :patient_id, :action_type, :decider, :outcome, :visit_id, :leg,"
-        " :state, :from_state, :to_state, :differences, :at_ms, :recorded_ms)",
+        "insert into shadow_words values (:word_id, :patient_id, :action_type, :decider, :outcome, :leg, :state,"
+        " :from_state, :to_state, :differences, :at_ms, :recorded_ms)",
         {**msgspec.structs.asdict(row), "differences": msgspec.json.encode(row.differences).decode()},
     )
 
@@ -77,11 +76,12 @@ def has_word(db: ReadTransaction, patient_id: str, action_type: str, leg: int, s
 
 
 def count_words(db: ReadTransaction, action_type: str, since_ms: int) -> WordCount:
-    """The words about an action in its time in the shadow, since then."""
+    """The words about an action in its time in the shadow, since then, but for those that came too late."""
     row = db.row(
         "select count(*), coalesce(sum(case when differences <> '[]' then 1 else 0 end), 0),"
         " coalesce(sum(case when state <> from_state then 1 else 0 end), 0)"
-        " from shadow_words where action_type = :action_type and decider = 'shadow' and recorded_ms >= :since_ms",
+        " from shadow_words where action_type = :action_type and decider = 'shadow' and outcome <> 'late'"
+        " and recorded_ms >= :since_ms",
         action_type=action_type,
         since_ms=since_ms,
     )

@@ -174,7 +174,6 @@ def _note(
         action_type=request.action_type,
         decider=meant.decider,
         outcome=outcome,
-        visit_id=journey.visit_id,
         leg=journey.leg,
         state=journey.state,
         from_state=meant.from_state,

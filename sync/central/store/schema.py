@@ -279,8 +279,7 @@ _JOURNEYS = (
         action_type text not null,
         decider text not null,             -- legacy or shadow, as the site said then
         outcome text not null,             -- followed, corrected, late or refused
-        visit_id text,                     -- of the journey here, before the word, like the next two
-        leg bigint not null,
+        leg bigint not null,               -- of the journey here, before the word, like the next one
         state text not null,
         from_state text not null,          -- as the other system says it, like the next one
         to_state text not null,

@@ -245,6 +245,8 @@ def test_an_action_is_ready_after_enough_words_in_enough_days_without_a_differen
     post(centre, "scan_nfc", "UNREGISTERED>ARRIVED", ANNA)
     assert not report(centre, words=2, days=6)["scan_nfc"]["is_ready"]
     post(centre, "scan_nfc", "UNREGISTERED>ARRIVED", BEN)
+    post(centre, "scan_nfc", "UNREGISTERED>ARRIVED", BEN, at=centre.clock() - 1000)
+    assert not report(centre, words=3, days=6)["scan_nfc"]["is_ready"], "a late word says nothing of the rules"
     assert report(centre, words=2, days=6)["scan_nfc"]["is_ready"]
     assert not report(centre, words=2, days=8)["scan_nfc"]["is_ready"]
     assert not report(centre)["scan_nfc"]["is_ready"]
