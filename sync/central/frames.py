@@ -23,6 +23,7 @@ class Call(msgspec.Struct, tag="call", array_like=True, frozen=True, gc=False):
 
     `announced` is the size of a body that was too large to be read; 0 for a body that is there. `is_socket`: the client
     asks for a WebSocket. `peer` is the address of the connection, `scheme` http or https, `port` the service's own.
+    `is_upload`: the body comes in parts, each after a `Want`.
     """
 
     number: int
@@ -35,6 +36,15 @@ class Call(msgspec.Struct, tag="call", array_like=True, frozen=True, gc=False):
     peer: str
     scheme: str
     port: int
+    is_upload: bool = False
+
+
+class Part(msgspec.Struct, tag="part", array_like=True, frozen=True, gc=False):
+    """The next part of an upload; empty at its end. `is_broken`: the client has left, or is too slow."""
+
+    number: int
+    content: bytes
+    is_broken: bool
 
 
 class Message(msgspec.Struct, tag="message", array_like=True, frozen=True, gc=False):
@@ -97,6 +107,12 @@ class Rest(msgspec.Struct, tag="rest", array_like=True, frozen=True, gc=False):
     content: bytes
 
 
+class Want(msgspec.Struct, tag="want", array_like=True, frozen=True, gc=False):
+    """The worker wants the next part of an upload."""
+
+    number: int
+
+
 class Parked(msgspec.Struct, tag="parked", array_like=True, frozen=True, gc=False):
     """A call waits for news, and takes up nothing meanwhile."""
 
@@ -132,8 +148,8 @@ class Close(msgspec.Struct, tag="close", array_like=True, frozen=True, gc=False)
     reason: str
 
 
-ToWorker = Begin | Call | Message | Gone
-ToGateway = Opened | NotOpened | Ready | Ending | Answer | Rest | Parked | Accept | Send | Taken | Close
+ToWorker = Begin | Call | Part | Message | Gone
+ToGateway = Opened | NotOpened | Ready | Ending | Answer | Rest | Want | Parked | Accept | Send | Taken | Close
 
 _encoder = msgspec.msgpack.Encoder()
 decode_for_worker = msgspec.msgpack.Decoder(ToWorker).decode

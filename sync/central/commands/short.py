@@ -17,9 +17,26 @@ from sync.central.commands import (
     shadow,
     tokens,
     upkeep,
+    watch,
+    webhooks,
 )
 
-_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep, move, shadow)
+_FILES = (
+    demo,
+    hospital,
+    imports,
+    watch,
+    tokens,
+    kiosks,
+    inbox,
+    bindings,
+    card_keys,
+    audit,
+    webhooks,
+    shadow,
+    upkeep,
+    move,
+)
 COMMANDS: Mapping[str, click.Command] = {
     command.name: command for file in _FILES for command in file.COMMANDS if command.name
 }

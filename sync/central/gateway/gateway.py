@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from sync.central.frames import Accept, Begin, Call
+from sync.central.frames import Accept, Begin, Call, ToGateway
 from sync.central.gateway.accepting import Accepting
 from sync.central.gateway.body import Body, most_bytes, read_body
 from sync.central.gateway.budget import Budget
@@ -29,6 +29,7 @@ from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.responses import response
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
+from sync.central.gateway.uploads import Uploads, is_upload
 from sync.central.gateway.workers import Workers
 from sync.central.network.bearer import token_in
 from sync.central.network.forwarded import client_of, read_address
@@ -87,7 +88,8 @@ class Gateway:
         self._shares = shares
         self._numbers = count(1)
         self._sockets = Sockets(shares.ping_every_s)
-        self._workers = Workers(programs, begin, self._sockets.take, self._sockets.end_all)
+        self._uploads = Uploads(shares.patience_s, shares.body_bytes_a_second)
+        self._workers = Workers(programs, begin, self._take, self._sockets.end_all)
         self._pace = Pace(shares.calls_a_second)
         self._turns = Turns(shares.with_worker, shares.waiting, len(programs))
         self._budget = Budget(shares.body_bytes, shares.body_bytes_of_an_address)
@@ -115,6 +117,11 @@ class Gateway:
     async def stop(self) -> None:
         """Ends the workers in order, and with them every wait. `run` returns then."""
         await self._workers.stop()
+
+    def _take(self, frame: ToGateway) -> None:
+        """What a worker says that is no answer."""
+        self._uploads.take(frame)
+        self._sockets.take(frame)
 
     async def drain(self, seconds: float, *, has_successor: bool) -> None:
         """Lets each client go with its next answer, ends the WebSockets in half of the time, and stops after it.
@@ -171,6 +178,8 @@ class Gateway:
         connection.begin()
         serve(request_id_of(request))
         try:
+            if is_upload(request):
+                return await self._respond(request, client, Body(announced=request.content_length or 0))
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
                     return _last(refusal(BUSY))
@@ -180,11 +189,16 @@ class Gateway:
                 held.shrink(len(body.content))
                 if self._is_draining and request.path == _HEALTH:
                     return draining()
-                call = self._call(request, body, connection.address)
-                response = await self._answer_or_repeat(request, client, call)
-                return _last(response) if self._is_draining else response
+                return await self._respond(request, client, body)
         finally:
             connection.finish()
+
+    async def _respond(self, request: web.BaseRequest, client: str, body: Body) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        call = self._call(request, body, connection.address)
+        response = await self._answer_or_repeat(request, client, call)
+        return _last(response) if self._is_draining else response
 
     def _call(self, request: web.BaseRequest, body: Body, peer: str) -> Call:
         target = request.raw_path
@@ -199,6 +213,7 @@ class Gateway:
             peer=peer,
             scheme="https" if self._certificate else "http",
             port=self._port,
+            is_upload=is_upload(request),
         )
 
     async def _answer_or_repeat(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
@@ -222,6 +237,8 @@ class Gateway:
             turn.end()
             raise
         opening = self._sockets.open(call.number, link) if call.is_socket else None
+        if call.is_upload:
+            self._uploads.open(call.number, request, link)
         try:
             answer = await self._ask(link, call, turn)
             if isinstance(answer, Accept):
@@ -230,6 +247,7 @@ class Gateway:
             return refusal(BUSY) if answer is None else response(answer)
         finally:
             self._sockets.forget(call.number)
+            self._uploads.forget(call.number)
 
     def _place(self, request: web.BaseRequest) -> int:
         """The place of the worker that a call goes to."""
@@ -246,7 +264,7 @@ class Gateway:
     async def _ask(self, link: Link, call: Call, turn: "_Turn") -> Told | Accept | None:
         """The worker's answer; None where it takes too long."""
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(None if call.is_upload else ANSWER_S):
                 return await link.ask(call, turn.end)
         except TimeoutError:
             log.error("the worker did not answer within %s seconds", ANSWER_S)  # noqa: TRY400 one line

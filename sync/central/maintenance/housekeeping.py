@@ -1,6 +1,6 @@
-"""The centre's background work: derives days again and ends them, corrects rows of a wrong clock, deletes old rows
-of the audit and old words, ends the waits for the hospital's other system, updates the marker, writes what the audit
-counts, goes on with a rotation of the card keys.
+"""The centre's background work: derives days again and ends them, corrects rows of a wrong clock, deletes old rows of
+the audit, old reports of imports and old words, ends the waits for the hospital's other system, updates the marker,
+writes what the audit counts, goes on with a rotation of the card keys.
 
 One step and a driver. A step that fails is logged, and tried again at the next tick.
 """
@@ -19,6 +19,7 @@ from sync.central.maintenance.incarnation import update_marker
 from sync.central.records.appointments import late_bookings, set_appointment_status
 from sync.central.records.audit import delete_old_rows
 from sync.central.records.audit_kinds import KEPT_DAYS
+from sync.central.records.document_imports import delete_old_imports
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
 from sync.central.records.shadow_words import delete_old_words
@@ -93,6 +94,8 @@ class Housekeeping:
             close_days(self._centre, today, self._stopped.is_set)
             delete_old_rows(self._centre.store, self._centre.clock(), self._audit_days)
             delete_old_words(self._centre.store, self._centre.clock())
+            with self._centre.store.write() as db:
+                delete_old_imports(db, self._centre.clock())
             self._closed_until = today
 
 

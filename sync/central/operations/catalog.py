@@ -18,6 +18,7 @@ from sync.central.operations.shadow import shadow_operations
 from sync.central.operations.tokens import token_operations
 from sync.central.operations.undo import undo_operations
 from sync.central.operations.upkeep import upkeep_operations
+from sync.central.operations.webhooks import webhook_operations
 from sync.central.services.door import hand_over
 from sync.central.services.requester import Requester
 from sync.control import Operation
@@ -39,6 +40,7 @@ def operations(centre: Centre, operator: Requester = OPERATOR) -> dict[str, Oper
         **audit_operations(centre),
         **shadow_operations(centre),
         **upkeep_operations(centre, operator),
+        **webhook_operations(centre, operator),
     }
     return {name: _through_the_door(centre, operator, tell) for name, tell in tellings.items()}
 

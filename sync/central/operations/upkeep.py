@@ -16,7 +16,7 @@ from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.card_keys import keys_of_kiosks
 from sync.central.records.site import NoSite, read_site
-from sync.central.records.tokens import staff_tokens_ending_soon
+from sync.central.records.tokens import tokens_ending_soon
 from sync.central.services.requester import Requester
 from sync.central.services.told import AboutNobody, Telling, told_of
 from sync.central.store.errors import StoreError
@@ -37,8 +37,8 @@ def _check(centre: Centre) -> Telling:
     """The health of the centre. Where a look cannot be recorded, the findings that name patients are `withheld`."""
     with centre.store.read() as db:
         health = check(db, centre.definitions, _today(db, centre.clock()))
-        # A board without a token goes dark. There are two weeks to make another one, so all is still well.
-        expiring = staff_tokens_ending_soon(db, centre.clock())
+        # A board or a feed without a token goes dark. There are two weeks to make another one, so all is still well.
+        expiring = tokens_ending_soon(db, centre.clock())
         ahead = [each for each in keys_of_kiosks(db) if each.key_id and each.key_id not in centre.keys.known.ids]
     disk, doubt = look_at_disk(centre.store), doubt_of(centre.clock)
     findings: tuple[Finding | BookingFinding, ...] = (*health.inconsistent, *health.orphans, *health.stray_bookings)

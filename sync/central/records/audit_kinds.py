@@ -31,6 +31,10 @@ class AuditKind(StrEnum):
     TOLD_ROSTER = "told:roster"  # one row a kiosk and day, with the number of patients told
     TOLD_VERDICTS = "told:verdicts"  # leaves no row
 
+    # An integration or a webhook was told of patients: one row a receiver and day, with their number.
+    TOLD_EVENTS = "told:events"
+    TOLD_IMPORT = "told:import"
+
     # Who came in, and who did not.
     ENROLLED = "enrolled"
     REFUSED_UNKNOWN = "refused:unknown-token"
@@ -65,6 +69,7 @@ class AuditKind(StrEnum):
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
+    WEBHOOK = "webhook"
 
     # What the hospital's other system did against the rules, to one patient.
     WORD_CORRECTED = "word-corrected"

@@ -70,7 +70,7 @@ NEVER = 0  # as the life of a token, in ms
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
-    """A token of staff or of a patient, as an operator sees it. Times are UTC ms; `used_ms` is true to a day."""
+    """A token that is no kiosk's, as an operator sees it. Times are UTC ms; `used_ms` is true to a day."""
 
     token_id: str
     role: Role
@@ -186,7 +186,7 @@ def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
 
 
 def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenRecord]:
-    """The tokens of staff and of patients in the order in which they were made. Kiosks have a list of their own."""
+    """The tokens of staff, patients and integrations in the order in which they were made. Kiosks have their own."""
     rows = db.rows(
         "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
         " where kiosk_id is null and (cast(:role as text) is null or role = :role)"
@@ -205,12 +205,14 @@ def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenR
     return [_record(row, now_ms) for row in rows]
 
 
-def staff_tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
-    """The valid tokens of staff that expire within two weeks, the first to expire first."""
+def tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
+    """The valid tokens of staff and of integrations that expire within two weeks, the first to expire first."""
     rows = db.rows(
         "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
-        f" where role = :role and expires_ms < :soon_ms and {_IS_VALID} order by expires_ms, token_hash",
-        role=Role.STAFF.value,
+        f" where role in (:staff, :integration) and expires_ms < :soon_ms and {_IS_VALID}"
+        " order by expires_ms, token_hash",
+        staff=Role.STAFF.value,
+        integration=Role.INTEGRATION.value,
         soon_ms=now_ms + SOON_MS,
         now_ms=now_ms,
     )

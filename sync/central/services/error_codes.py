@@ -44,8 +44,11 @@ CODES: Mapping[str, ErrorCode] = {
     "decided_elsewhere": ErrorCode(_CONFLICT, "The hospital's other system decides this action."),
     "decided_here": ErrorCode(_CONFLICT, "A word of the hospital's other system is about an action of the centre's."),
     "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
-    "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body has more than 64 KiB."),
-    "unsupported_media_type": ErrorCode(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not application/json."),
+    "cursor_gone": ErrorCode(HTTPStatus.GONE, "The database was restored since the cursor was given: begin again."),
+    "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes."),
+    "unsupported_media_type": ErrorCode(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The endpoint takes no body of this media type."
+    ),
     "internal": ErrorCode(HTTPStatus.INTERNAL_SERVER_ERROR, "The centre failed; its log says more."),
     "busy": ErrorCode(HTTPStatus.SERVICE_UNAVAILABLE, "The centre cannot answer now: Retry-After says when to try."),
     "no_site": ErrorCode(HTTPStatus.SERVICE_UNAVAILABLE, "No hospital was imported yet: an operator has to act."),

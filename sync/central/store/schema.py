@@ -5,6 +5,8 @@ own name for it), `text` for the rest, 0 or 1 for truth, a primary key in every 
 Columns named `*_ms` hold UTC milliseconds, columns named `*_day` ISO dates of the site, and JSON is text.
 """
 
+from sync.central.store.schema_feed import FEED_TABLES
+from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
 
 _SITE = (
@@ -341,7 +343,9 @@ _ACCESS = (
 )
 
 # The statements of each schema version, in order: the first tuple leads to version 1.
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *KIOSK_TABLES),)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
+)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 VERSION_TABLE = """create table if not exists schema_version (

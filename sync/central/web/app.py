@@ -10,8 +10,10 @@ from sync.central.web.api_app import ApiApp
 from sync.central.web.card_api import card_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
+from sync.central.web.events_api import events_api
 from sync.central.web.health_api import add_health_api
 from sync.central.web.http import harden
+from sync.central.web.import_api import import_api
 from sync.central.web.inbox_api import inbox_api
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.origins import Origins
@@ -52,6 +54,8 @@ def create_app(
     app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
     app.register_blueprint(shadow_api(centre, endpoints))
+    app.register_blueprint(events_api(centre, endpoints))
+    app.register_blueprint(import_api(centre, endpoints))
     add_kiosk_api(app, centre, most_waiting, contracts=endpoints.contracts)
     add_health_api(app, centre, endpoints.contracts)
     add_documents_api(app, endpoints.contracts)

@@ -28,6 +28,8 @@ class Contract(msgspec.Struct, frozen=True):
     - `refuses`: its own codes, beside those that its token and its body bring.
     - `ends`: the codes of a call of a kiosk, whose refusals are of another form.
     - `media`: the media type of its answer. `is_cached`: it has an entity tag, and caches may keep it.
+    - `takes`: the media types of a body that is a document of the hospital.
+    - `goes_on`: the answer may be 202, where what was begun goes on.
     - `fails`: the type of an answer with 503 that is no error, such as that of the health.
     """
 
@@ -42,6 +44,8 @@ class Contract(msgspec.Struct, frozen=True):
     media: str = JSON
     is_cached: bool = False
     fails: type[msgspec.Struct] | None = None
+    takes: tuple[str, ...] = ()
+    goes_on: bool = False
 
     @property
     def kinds(self) -> list[Any]:
@@ -56,7 +60,7 @@ class Contract(msgspec.Struct, frozen=True):
             return own
         if self.roles:
             own = (*own, *_OF_A_TOKEN)
-        return (*own, *_OF_A_BODY) if self.body is not None else own
+        return (*own, *_OF_A_BODY) if self.body is not None or self.takes else own
 
     def by_status(self, *, is_named: bool) -> Mapping[HTTPStatus, tuple[str, ...]]:
         """The codes of each status, sorted. `is_named`: the path names a record, perhaps one of no path."""

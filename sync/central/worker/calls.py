@@ -8,7 +8,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 from wsgiref.types import WSGIApplication
 
@@ -20,10 +21,12 @@ from sync.central.frames import (
     Gone,
     Message,
     Parked,
+    Part,
     Ready,
     Rest,
     ToGateway,
     ToWorker,
+    Want,
     decode_for_worker,
     encode,
     length_of,
@@ -33,6 +36,7 @@ from sync.central.web.socket_offer import OFFER
 from sync.central.worker.afterwork import Afterwork
 from sync.central.worker.environ import answer_of, encoded, environ_of
 from sync.central.worker.sockets import HeldSockets
+from sync.central.worker.uploads import Upload
 from sync.logs import Serving
 
 log = logging.getLogger(__name__)
@@ -57,6 +61,7 @@ class Calls:
         self._rest = b""  # what the gateway has of the last body that was told to many
         self._parked = threading.Condition()
         self._later: dict[int, _Later] = {}
+        self._uploads: dict[int, Upload] = {}
         self._afterwork = Afterwork()
         self._sockets = HeldSockets(self._send, self._afterwork)
         self._threads = [threading.Thread(target=self._work, name=f"call-{n}", daemon=True) for n in range(THREADS)]
@@ -104,15 +109,33 @@ class Calls:
     def _take(self, frame: ToWorker) -> None:
         if isinstance(frame, Call):
             environ = environ_of(frame)
-            with Serving(environ.get(_REQUEST_ID, "")):
+            with Serving(environ.get(_REQUEST_ID, "")), self._receiving(frame, environ):
                 self._answer(frame, environ)
+        elif isinstance(frame, Part):
+            if (upload := self._uploads.get(frame.number)) is not None:
+                upload.take(frame)
         elif isinstance(frame, Message):
             self._sockets.take(frame)
         elif isinstance(frame, Gone):
             later = self._unpark(frame.number)
             if later is not None:
                 later.end()
+            if (upload := self._uploads.get(frame.number)) is not None:
+                upload.end()
             self._sockets.forget(frame.number)
+
+    @contextmanager
+    def _receiving(self, call: Call, environ: dict[str, Any]) -> Iterator[None]:
+        """Has the body of an upload come part by part while the call is answered."""
+        if not call.is_upload:
+            yield
+            return
+        upload = self._uploads[call.number] = Upload(lambda: self._send(Want(call.number)))
+        environ["wsgi.input"] = upload
+        try:
+            yield
+        finally:
+            del self._uploads[call.number]
 
     def _answer(self, call: Call, environ: dict[str, Any]) -> None:
         later = environ[LATER] = _Later(call.number, self._deliver, self._park)

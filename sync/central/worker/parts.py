@@ -10,6 +10,7 @@ from pathlib import Path
 from flask import Flask
 
 from sync.central.centre import Centre
+from sync.central.feed.delivery import Delivery
 from sync.central.frames import Begin
 from sync.central.maintenance.housekeeping import Housekeeping
 from sync.central.maintenance.incarnation import host_id
@@ -71,6 +72,7 @@ class Worker:
     def __init__(self, centre: Centre, plan: Plan, begin: Begin) -> None:
         self._centre = centre
         self._housekeeping = Housekeeping(self._centre, audit_days=plan.audit_days or KEPT_DAYS, is_main=plan.is_main)
+        self._delivery = Delivery(self._centre)
         self._following = ExitStack()
         self._following.enter_context(following(centre.store.news, host_id(centre.store.place.state), centre.clock))
         self._watch = DatabaseWatch(self._centre.store.tend, _end_process)
@@ -87,6 +89,7 @@ class Worker:
             self._centre.store.close()
             raise
         self._housekeeping.start()
+        self._delivery.start()
         self._centre.store.check_in_background()
         self._watch.start()
 
@@ -100,6 +103,7 @@ class Worker:
         self._watch.stop()
         if self._control is not None:
             self._control.stop()
+        self._delivery.stop()
         self._housekeeping.stop()
         self._following.close()
         self._centre.store.close()
