@@ -27,7 +27,7 @@ def word(online: Online, patient_id: str, before: str, after: str) -> dict[str, 
     return {**made, "at": online.centre.clock()}
 
 
-def test_the_token_of_another_system_opens_its_words_alone(online: Online, old_system: str):
+def test_the_token_of_another_system_acts_for_nobody_but_by_its_words(online: Online, old_system: str):
     anna = online.newcomer()
     for method, path in (
         ("GET", f"{API}/patient-journey/current-state/?patient_id={anna}"),
