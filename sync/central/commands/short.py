@@ -15,6 +15,7 @@ from sync.central.commands import (
     kiosks,
     migrate_legacy,
     move,
+    shadow,
     tokens,
     upkeep,
     watch,
@@ -22,7 +23,20 @@ from sync.central.commands import (
 )
 
 _FILES = (
-    *(demo, hospital, imports, watch, tokens, kiosks, inbox, bindings, card_keys, audit, webhooks, upkeep, move),
+    demo,
+    hospital,
+    imports,
+    watch,
+    tokens,
+    kiosks,
+    inbox,
+    bindings,
+    card_keys,
+    audit,
+    webhooks,
+    shadow,
+    upkeep,
+    move,
     migrate_legacy,
 )
 COMMANDS: Mapping[str, click.Command] = {

@@ -23,6 +23,7 @@ class AuditKind(StrEnum):
     LOOK_IMPORT = "look:import"
     LOOK_DEMO = "look:demo-data"
     LOOK_ACTS = "look:kiosk_acts"
+    LOOK_SHADOW = "look:shadow"
     LOOK_AUDIT = "look:access-log"
 
     # A kiosk was told of patients.
@@ -72,6 +73,9 @@ class AuditKind(StrEnum):
     IMPORT_DAY = "import-day"
     LEGACY = "migrate-legacy"
     WEBHOOK = "webhook"
+
+    # What the hospital's other system did against the rules, to one patient.
+    WORD_CORRECTED = "word-corrected"
 
     # What the tokens of a kiosk or of an app, and a kiosk's chain, showed.
     RENEWED = "token-renewed"

@@ -24,6 +24,7 @@ from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
 from sync.central.web.queue_api import queue_api
 from sync.central.web.session_api import session_api
+from sync.central.web.shadow_api import shadow_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff_api import staff_api
 from sync.central.web.visit_api import visit_api
@@ -59,6 +60,7 @@ def create_app(
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
+    app.register_blueprint(shadow_api(centre, endpoints))
     app.register_blueprint(events_api(centre, endpoints))
     app.register_blueprint(import_api(centre, endpoints))
     add_kiosk_api(app, centre, most_waiting, contracts=endpoints.contracts)

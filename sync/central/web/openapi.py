@@ -39,6 +39,7 @@ _TAGS = {
     "cards": "Cards, for staff",
     "inbox": "Cases that the rules cannot decide, for staff",
     "integration": "For the hospital's system: docs/integration.md",
+    "shadow": "For another system of the hospital that decides some actions: docs/shadow.md",
     "kiosk": "For kiosks: docs/protocol.md",
     "documents": "These documents",
     "client": "The client library, for pages",

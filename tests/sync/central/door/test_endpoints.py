@@ -117,6 +117,7 @@ ASKED = {
     "case of a record that cannot be read": ask("GET", CASES + "<exception_id>/", CLARA, of=case_of(CLARA)),
     "no case": ask("GET", CASES + "<exception_id>/", of=of_nobody),
     "settle": ask("POST", CASES + "<exception_id>/settle/", BORIS, of=case_of(BORIS), how="discard", reason="x"),
+    "word of another system": ask("POST", f"{API}/shadow/", word_id=new_id()),
     "settle for another": ask(
         "POST", CASES + "<exception_id>/settle/", ANNA, of=case_of(BORIS), how="reassign", patient_id=ANNA
     ),
