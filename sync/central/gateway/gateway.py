@@ -27,7 +27,7 @@ from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, draining, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.responses import response
-from sync.central.gateway.routing import key_of
+from sync.central.gateway.routing import token_id_in
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
 from sync.central.gateway.workers import Workers
@@ -236,9 +236,9 @@ class Gateway:
         places = self._workers.places
         if len(places) == 1:
             return 0
-        key = key_of(request.headers)
-        if key is not None:
-            return self._workers.place_for(key)
+        token_id = token_id_in(request.headers)
+        if token_id is not None:
+            return self._workers.place_for(token_id)
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 

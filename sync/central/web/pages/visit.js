@@ -1,6 +1,6 @@
 // The page of a visit. The secret in the fragment opens it; the centre chooses the words, the page translates them.
 
-const LOOK_MS = 15_000; // the socket tells of no move in the line
+const LOOK_MS = 30_000; // the socket tells of no move in the line
 const FIRST_MS = 2_000;
 const LONGEST_MS = 60_000;
 const API = "/api/v1";
@@ -10,9 +10,11 @@ let words = { texts: {}, catalogs: [] };
 let language = "";
 let secret = "";
 let model = { kind: "starting" };
+let drawn = "";
 let failures = 0;
 let timer = 0;
 let socket = null;
+let quietUntil = 0; // before that no socket is tried
 let looking = false;
 
 async function start() {
@@ -46,7 +48,13 @@ async function look() {
   show(next);
   if (next.kind === "ended") return;
   if (next.kind === "visit" && !next.away) listen();
-  timer = setTimeout(look, failures ? pause() : LOOK_MS);
+  lookIn(failures ? pause() : LOOK_MS);
+}
+
+// A page that nobody sees asks nothing. It looks at once when it is seen again.
+function lookIn(ms) {
+  clearTimeout(timer);
+  timer = setTimeout(() => document.hidden || look(), ms);
 }
 
 async function ask() {
@@ -66,19 +74,20 @@ function call(method, path, body) {
 
 // Full jitter: the pages of many patients come back at once after an outage.
 function pause() {
-  return FIRST_MS + Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** failures);
+  return Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** failures);
 }
 
 /** Looks at once when the socket tells of a change. Without a socket the page looks in its own time. */
 function listen() {
-  if (socket) return;
+  if (socket || Date.now() < quietUntil) return;
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const opened = (socket = new WebSocket(`${scheme}://${location.host}/ws/patient-journey/`, ["bearer", secret]));
   opened.onmessage = ({ data }) => JSON.parse(data).type === "state_update" && look();
   opened.onclose = () => {
     if (socket !== opened) return;
     socket = null;
-    look();
+    quietUntil = Date.now() + Math.random() * LONGEST_MS;
+    lookIn(pause());
   };
 }
 
@@ -111,9 +120,13 @@ function show(next) {
   model = next;
   document.documentElement.lang = language;
   document.title = at("name").textContent = own("name");
+  at("foot").textContent = model.kind === "visit" ? own("as_of", { time: clock(model.visit.timestamp) }) : "";
+  // A screen reader reads what is drawn again, and a finger may be on it.
+  const said = JSON.stringify([language, model], (name, value) => (name === "timestamp" ? undefined : value));
+  if (said === drawn) return;
+  drawn = said;
   at("languages").replaceChildren(...words.catalogs.map(choice));
   at("content").replaceChildren(...SCREENS[model.kind]().filter(Boolean));
-  at("foot").textContent = model.kind === "visit" ? own("as_of", { time: clock(model.visit.timestamp) }) : "";
 }
 
 const SCREENS = {
@@ -202,4 +215,8 @@ function clock(moment) {
 window.addEventListener("hashchange", open);
 // A telephone that comes out of a pocket shows what is true now.
 document.addEventListener("visibilitychange", () => !document.hidden && secret && model.kind !== "ended" && look());
-start();
+begin();
+
+function begin() {
+  start().catch(() => setTimeout(begin, FIRST_MS));
+}
