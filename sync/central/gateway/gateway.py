@@ -29,7 +29,7 @@ from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, draining, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.responses import metrics, response
-from sync.central.gateway.routing import key_of
+from sync.central.gateway.routing import token_id_in
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
 from sync.central.gateway.uploads import Uploads, is_upload
@@ -278,7 +278,7 @@ class Gateway:
         except BaseException:
             turn.end()
             raise
-        opening = self._sockets.open(call.number, link, key_of(request.headers)) if call.is_socket else None
+        opening = self._sockets.open(call.number, link, token_id_in(request.headers)) if call.is_socket else None
         if call.is_upload:
             self._uploads.open(call.number, request, link)
         try:
@@ -296,9 +296,9 @@ class Gateway:
         places = self._workers.places
         if len(places) == 1:
             return 0
-        key = key_of(request.headers)
-        if key is not None:
-            return self._workers.place_for(key)
+        token_id = token_id_in(request.headers)
+        if token_id is not None:
+            return self._workers.place_for(token_id)
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 

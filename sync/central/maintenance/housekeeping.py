@@ -94,12 +94,13 @@ class Housekeeping:
         if today != self._closed_until:
             correct_all_future_days(self._centre, today, self._stopped.is_set)
             close_days(self._centre, today, self._stopped.is_set)
-            delete_old_rows(self._centre.store, self._centre.clock(), self._audit_days)
-            delete_old_words(self._centre.store, self._centre.clock())
+            now_ms = self._centre.clock()
+            delete_old_rows(self._centre.store, now_ms, self._audit_days)
+            delete_old_words(self._centre.store, now_ms)
             with self._centre.store.write(brief=True) as db:
-                delete_ended_sessions(db, self._centre.clock())
-                delete_old_visit_tokens(db, self._centre.clock())
-                delete_old_imports(db, self._centre.clock())
+                delete_ended_sessions(db, now_ms)
+                delete_old_visit_tokens(db, now_ms)
+                delete_old_imports(db, now_ms)
             self._closed_until = today
 
 

@@ -32,7 +32,7 @@ CODES: Mapping[str, ErrorCode] = {
     "unknown_command": ErrorCode(_BAD, "A message of the socket is no command."),
     "https_only": ErrorCode(_BAD, "The request came unencrypted from another machine, beside the centre's proxy."),
     "unauthorized": ErrorCode(HTTPStatus.UNAUTHORIZED, "There is no token, or it is not valid."),
-    "visit_ended": ErrorCode(HTTPStatus.UNAUTHORIZED, "The visit of the token is over, or was not confirmed."),
+    "visit_ended": ErrorCode(HTTPStatus.UNAUTHORIZED, "The visit of the token is over, or its arrival does not count."),
     "forbidden": ErrorCode(HTTPStatus.FORBIDDEN, "This role may never do that, or the patient is another's."),
     "card_of_another": ErrorCode(HTTPStatus.FORBIDDEN, "The card belongs to another patient than the one named."),
     "foreign_origin": ErrorCode(HTTPStatus.FORBIDDEN, "A page of another site opens the socket, or uses a cookie."),

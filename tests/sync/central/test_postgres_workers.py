@@ -19,7 +19,7 @@ import requests
 
 from sync.agent.client import Accepted, CentralClient
 from sync.central.gateway.routing import place_of
-from sync.central.network.bearer import SESSION, place_key_of
+from sync.central.network.bearer import SESSION, token_id_of
 from sync.control import ControlError, NotRunning
 from sync.ids import new_id
 from sync.protocol import Enrolment, EnrolRequest, PullRequest
@@ -123,7 +123,7 @@ class _Kiosk:
         code = service.ask("enroll-code")["code"]
         enrolled = CentralClient(service.url).enrol(EnrolRequest(code=code, name="Lobby"))
         assert isinstance(enrolled, Accepted)
-        self.place = place_of(place_key_of(enrolled.answer.token), 2)
+        self.place = place_of(token_id_of(enrolled.answer.token), 2)
         return enrolled.answer
 
     def pull(self, cursor: int, wait_s: float) -> Held:
@@ -170,7 +170,7 @@ def test_a_visit_that_ends_at_another_worker_closes_the_socket_of_its_code(ward:
     for action_type in ("scan_nfc", "register", "confirm_arrival"):
         assert ward.service.act(desk, action_type, new_id(), patient_id).status_code == 200
     secret = make_secret()
-    while place_of(place_key_of(secret), 2) == place:
+    while place_of(token_id_of(secret), 2) == place:
         secret = make_secret()
     with psycopg.connect(ward.database.url) as rows:
         rows.execute(
