@@ -36,6 +36,7 @@ from sync.central.gateway.workers import Workers
 from sync.central.metrics.sums import Sums
 from sync.central.network.bearer import token_in
 from sync.central.network.forwarded import client_of, read_address
+from sync.central.services.errors import ApiError
 from sync.central.tls.certificate import ServedCertificate
 from sync.direct import is_direct
 from sync.logs import serve, served_request
@@ -184,33 +185,34 @@ class Gateway:
                     each.end()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        way, begun_s = way_of(request.raw_path), time.monotonic()
-        answer = await self._serve(request)
-        self._sums.answered(way, answer.status, None if way in UNTIMED else time.monotonic() - begun_s)
-        return answer
-
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
         client = self._client(request, connection.address)
         connection.begin()
         serve(request_id_of(request))
+        way = way_of(request.raw_path)
         try:
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
-                    return _last(refusal(BUSY))
+                    return self._refuse_unread(way, BUSY)
                 body = await read_body(request, self._shares.patience_s, self._shares.body_bytes_a_second)
                 if body is None:
-                    return _last(refusal(TOO_SLOW))
+                    return self._refuse_unread(way, TOO_SLOW)
                 held.shrink(len(body.content))
                 if self._is_draining and request.path == _HEALTH:
                     return draining()
                 call = self._call(request, body, connection.address)
+                begun_s = time.monotonic()
                 answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
                 response = await answer(request, client, call)
+                self._sums.answered(way, response.status, None if way in UNTIMED else time.monotonic() - begun_s)
                 return _last(response) if self._is_draining else response
         finally:
             connection.finish()
+
+    def _refuse_unread(self, way: str, error: ApiError) -> web.Response:
+        self._sums.answered(way, error.status, None)
+        return _last(refusal(error))
 
     def _call(self, request: web.BaseRequest, body: Body, peer: str) -> Call:
         target = request.raw_path

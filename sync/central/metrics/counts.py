@@ -17,16 +17,18 @@ class Measure(StrEnum):
     """What workers count, by the names of the metrics."""
 
     ACTIONS = "nfc_centre_actions"
-    ACTION_SECONDS = "nfc_centre_action_seconds"
     VERDICTS = "nfc_centre_verdicts"
 
 
 class Count(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One count: its measure, the values of its labels in their order, and how much is added or observed."""
+    """One thing that happened: its measure, the values of its labels in their order, and how long it took (s).
+
+    `seconds` is None where that is not measured.
+    """
 
     measure: Measure
     labels: tuple[str, ...]
-    value: float
+    seconds: float | None
 
 
 class Counts:
@@ -36,10 +38,10 @@ class Counts:
         self._lock = threading.Lock()
         self._waiting: deque[Count] = deque(maxlen=_MOST)
 
-    def add(self, measure: Measure, *labels: str, value: float = 1.0) -> None:
-        """Adds to a counter, or observes a value in a histogram. Labels come from closed sets alone."""
+    def add(self, measure: Measure, *labels: str, seconds: float | None = None) -> None:
+        """Counts one thing. Labels come from closed sets alone."""
         with self._lock:
-            self._waiting.append(Count(measure, labels, value))
+            self._waiting.append(Count(measure, labels, seconds))
 
     def take(self) -> tuple[Count, ...]:
         """Removes and returns all that wait."""
