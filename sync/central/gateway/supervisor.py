@@ -102,7 +102,7 @@ class Supervisor:
         self._ready.set()  # who waits for a worker learns that there is none
 
     def _take(self, frame: ToGateway) -> None:
-        if isinstance(frame, Counted):  # the most frequent by far
+        if isinstance(frame, Counted):  # the most frequent
             self._take_frame(frame)
         elif isinstance(frame, Ready):
             self._pause_s, self.cannot_start = FIRST_PAUSE_S, False

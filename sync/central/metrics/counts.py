@@ -1,11 +1,11 @@
 """What a worker has counted, until the gateway has it.
 
-A count crosses the link before the answer that it belongs to. So a worker that is killed takes none with it that its
-clients have heard of, and the sums at the gateway never go back.
+A count crosses the link with the answer that it belongs to, or before it. So a worker that is killed takes none with it
+that its clients have heard of, and the sums at the gateway never go back.
 """
 
-import threading
 from collections import deque
+from contextlib import suppress
 from enum import StrEnum
 
 import msgspec
@@ -35,19 +35,16 @@ class Counts:
     """The counts that wait. Safe from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: deque[Count] = deque(maxlen=_MOST)
+        self._waiting: deque[Count] = deque(maxlen=_MOST)  # its two ends may be used from any thread
 
     def add(self, measure: Measure, *labels: str, seconds: float | None = None) -> None:
         """Counts one thing. Labels come from closed sets alone."""
-        with self._lock:
-            self._waiting.append(Count(measure, labels, seconds))
+        self._waiting.append(Count(measure, labels, seconds))
 
-    def take(self) -> tuple[Count, ...]:
+    def take(self) -> list[Count]:
         """Removes and returns all that wait."""
-        if not self._waiting:
-            return ()
-        with self._lock:
-            taken = tuple(self._waiting)
-            self._waiting.clear()
+        waiting, taken = self._waiting, []
+        with suppress(IndexError):
+            while waiting:
+                taken.append(waiting.popleft())
         return taken
