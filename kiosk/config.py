@@ -110,6 +110,12 @@ class DisplaySection(_Section, frozen=True, kw_only=True):
     bottom_mm: float = 900.0
 
 
+class VisitSection(_Section, frozen=True, kw_only=True):
+    """The centre's public URL, for the QR code with which a telephone opens the visit. "": no code is shown."""
+
+    url: str = ""
+
+
 class MetricsSection(_Section, frozen=True, kw_only=True):
     """Where Prometheus reads this kiosk's metrics; nowhere without `listen`. Another machine shows the token."""
 
@@ -133,6 +139,7 @@ class Config(_Section, frozen=True, kw_only=True):
     card_form: tuple[CardFormSection, ...] = ()
     flow: FlowSection = FlowSection()
     display: DisplaySection = DisplaySection()
+    visit: VisitSection = VisitSection()
     metrics: MetricsSection = MetricsSection()
 
     @property
@@ -256,6 +263,11 @@ def _faults(config: Config) -> Iterator[str]:
             check_central_url(config.central.url, config.central.plain_http, config.central.proxy)
     except ConfigError as error:
         yield f"[central] url: {error}"
+    try:
+        if config.visit.url:
+            check_central_url(config.visit.url, config.central.plain_http)
+    except ConfigError as error:
+        yield f"[visit] url: {error}"
     yield from _central_faults(config.central)
     for number, reader in enumerate(config.reader, 1):
         yield from (f"[[reader]] number {number}: {fault}" for fault in _reader_faults(reader))

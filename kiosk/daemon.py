@@ -89,8 +89,16 @@ class Daemon:
             self._erase_ended()  # again, where the power went in the middle
             metrics = KioskMetrics()
             self._counts = metrics.counts
-            journeys = Journeys(self._kiosk, self._counts.count_action)
-            self._reception = Reception(journeys, self._kiosk.cards.hashes, self._automatic, self._nudge, self._look_up)
+            visit_url = self._config.visit.url
+            journeys = Journeys(self._kiosk, self._counts.count_action, shows_visits=bool(visit_url))
+            self._reception = Reception(
+                journeys,
+                self._kiosk.cards.hashes,
+                self._automatic,
+                self._nudge,
+                self._look_up,
+                visit_url=visit_url,
+            )
             self._reception.start()
             parts.callback(self._reception.stop)
             self._start_readers(parts)

@@ -76,6 +76,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     - `base_version`: the last `journey_version` of this patient that the kiosk got from the centre.
     - `appointment_ids`: the open bookings that the person was shown.
     - `card`: the hash of the card that was read, under the kiosk's newest key at that time.
+    - `visit_hash`: SHA-256 (hex) of the secret that the kiosk showed for the visit; empty where it showed none.
     - `provisional`: the kiosk knows no patient for the card. `patient_id` is the id that the kiosk made.
     """
 
@@ -99,6 +100,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     binding_id: str | None = None
     card: CardHash | None = None
     appointment_ids: tuple[str, ...] = ()
+    visit_hash: str = ""
     provisional: bool = False
     payload: dict[str, Any] = {}
 

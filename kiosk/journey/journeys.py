@@ -7,7 +7,7 @@ patient, place in line) → commit. The caller announces it after the commit. No
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -26,17 +26,21 @@ from sync.cards import CardHash
 from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
 from sync.journey.model import ActionId, Journey, PatientId, QueueEntry, Refusal, RefusalCode
+from sync.visit_secret import make_secret
 
 
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
-    """The result of a tap or a press: the ids of the accepted actions, or the refusal of a press. `done` names the
-    last accepted action."""
+    """The result of a tap or a press: the ids of the accepted actions, or the refusal of a press.
+
+    `done` names the last accepted action. `visit_secret` opens the visit to a telephone; None where no action made one.
+    """
 
     patient_id: PatientId
     action_ids: tuple[ActionId, ...] = ()
     refusal: Refusal | None = None
     done: str | None = None
+    visit_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,16 @@ UNKNOWN = "unknown"  # in place of the name of an action that the definitions la
 class Journeys:
     """The journey service for people; each method that writes is one transaction. May be called from any thread."""
 
-    def __init__(self, kiosk: ThisKiosk, count: Callable[[str, str], object] = lambda *_: None) -> None:
-        """`count` gets each action, or `unknown`, and its outcome: `done`, or the code of the refusal."""
+    def __init__(
+        self, kiosk: ThisKiosk, count: Callable[[str, str], object] = lambda *_: None, *, shows_visits: bool = False
+    ) -> None:
+        """`count` gets each action, or `unknown`, and its outcome: `done`, or the code of the refusal.
+
+        `shows_visits`: the screen shows a secret for the visit, with an action that opens a queue entry.
+        """
         self._kiosk = kiosk
         self._count = count
+        self._shows_visits = shows_visits
         self._store = kiosk.store
         self._remembered = Remembered(kiosk.store)
 
@@ -112,8 +122,12 @@ class Journeys:
                 self._count(each.act.action_type, DONE)
             if done:
                 self._remember(cards, found.holder.binding_id, done[-1], (*acts, *(each.act for each in done)))
-            action_ids = tuple(each.act.action_id for each in done)
-            return ActionOutcome(patient.patient_id, action_ids, done=done[-1].act.action_type if done else None)
+            return ActionOutcome(
+                patient.patient_id,
+                tuple(each.act.action_id for each in done),
+                done=done[-1].act.action_type if done else None,
+                visit_secret=next((each.visit_secret for each in done if each.visit_secret), None),
+            )
 
     def act(
         self,
@@ -135,7 +149,7 @@ class Journeys:
                 return earlier or _refused(patient_id, action_type, self.definitions.initial)
             is_holder = found.holder is not None and found.holder.patient.patient_id == patient_id
             binding_id = found.holder.binding_id if found.holder and is_holder else None
-            action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards), binding_id, payload)
+            action = self._action(action_type, action_id, cards, binding_id, payload)
             return self._press(db, patient, action, patient_id, holds_card=is_holder)
 
     def check_in_unknown(
@@ -151,7 +165,7 @@ class Journeys:
             found = self._find(db, cards)
             if found.is_blocked:
                 return _earlier_outcome(db, patient_id, action_type, action_id) or self._refuse_blocked()
-            action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards))
+            action = self._action(action_type, action_id, cards)
             if found.holder is not None:  # the card is known since the tap
                 action = replace(action, binding_id=found.holder.binding_id)
                 return self._press(db, found.holder.patient, action, patient_id, holds_card=True)
@@ -252,7 +266,7 @@ class Journeys:
         patient, head = holder.patient, self._head(db, holder.patient.patient_id)
         with ExitStack() as transaction:
             for action_type in action_types:
-                action = KioskAction(action_type, self._kiosk.new_id(), tuple(cards), holder.binding_id)
+                action = self._action(action_type, None, cards, holder.binding_id)
                 judged = judge(db, context, self._kiosk.new_id, patient, action)
                 if isinstance(judged, Refusal):
                     continue
@@ -295,7 +309,21 @@ class Journeys:
         self._count(action.action_type, DONE)
         cards = () if holds_card is False else action.cards
         self._remember(cards, action.binding_id, written, (*acts, written.act))
-        return ActionOutcome(patient_id, (written.act.action_id,), done=action.action_type)
+        secret = written.visit_secret
+        return ActionOutcome(patient_id, (written.act.action_id,), done=action.action_type, visit_secret=secret)
+
+    def _action(
+        self,
+        action_type: str,
+        action_id: str | None,
+        cards: Sequence[CardHash],
+        binding_id: str | None = None,
+        payload: dict[str, Any] | None = None,
+    ) -> KioskAction:
+        rule = self.definitions.actions.get(action_type)
+        secret = make_secret() if self._shows_visits and rule is not None and rule.opens_entry else None
+        action_id = action_id or self._kiosk.new_id()
+        return KioskAction(action_type, action_id, tuple(cards), binding_id, payload or {}, secret)
 
     def _refuse(
         self,

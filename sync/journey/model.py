@@ -25,6 +25,7 @@ class Role(StrEnum):
     """Who asks. Programs that watch the service ask for no action."""
 
     PATIENT = "patient"
+    VISIT = "visit"  # who has the secret of a visit
     KIOSK = "kiosk"
     STAFF = "staff"
     SYSTEM = "system"
@@ -63,6 +64,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 PATIENT = Actor(Role.PATIENT)
+VISIT = Actor(Role.VISIT)
 STAFF = Actor(Role.STAFF)
 SYSTEM = Actor(Role.SYSTEM)
 

@@ -29,12 +29,12 @@ from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, draining, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.responses import metrics, response
+from sync.central.gateway.routing import key_of
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
 from sync.central.gateway.ways import METRICS_PATH, UNTIMED, way_of
 from sync.central.gateway.workers import Workers
 from sync.central.metrics.sums import Sums
-from sync.central.network.bearer import token_in
 from sync.central.network.forwarded import client_of, read_address
 from sync.central.services.errors import ApiError
 from sync.central.tls.certificate import ServedCertificate
@@ -269,7 +269,7 @@ class Gateway:
         except BaseException:
             turn.end()
             raise
-        opening = self._sockets.open(call.number, link, _token(request)) if call.is_socket else None
+        opening = self._sockets.open(call.number, link, key_of(request.headers)) if call.is_socket else None
         try:
             answer = await self._ask(link, call, turn)
             if isinstance(answer, Accept):
@@ -284,9 +284,9 @@ class Gateway:
         places = self._workers.places
         if len(places) == 1:
             return 0
-        token = _token(request)
-        if token is not None:
-            return self._workers.place_for(token)
+        key = key_of(request.headers)
+        if key is not None:
+            return self._workers.place_for(key)
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 
@@ -331,12 +331,6 @@ class _Turn:
 
 def _is_scrape(call: Call) -> bool:
     return call.target.partition("?")[0] == METRICS_PATH
-
-
-def _token(request: web.BaseRequest) -> str | None:
-    """The token of a request or of a handshake; None without one."""
-    headers = request.headers
-    return token_in(headers.get("Authorization", ""), headers.get("Sec-WebSocket-Protocol", ""))
 
 
 def _last(response: Response) -> Response:

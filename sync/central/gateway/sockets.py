@@ -3,7 +3,6 @@
 import asyncio
 import time
 from contextlib import suppress
-from hashlib import blake2b
 
 from aiohttp import WSMsgType, web
 
@@ -34,9 +33,9 @@ class Sockets:
         if isinstance(frame, Send | Taken | Close) and (found := self._open.get(frame.number)) is not None:
             found.take(frame)
 
-    def open(self, number: int, link: Link, token: str | None) -> "OpenSocket":
-        """A socket that is about to open, with a token. What the worker sends to it waits until it is open."""
-        session = Session(self._availability, token)
+    def open(self, number: int, link: Link, bearer: str | None) -> "OpenSocket":
+        """A socket that is about to open, with the id of its token. What the worker sends waits until it is open."""
+        session = Session(self._availability, bearer or "")
         made = self._open[number] = OpenSocket(number, link, self._ping_every_s, session)
         return made
 
@@ -61,9 +60,9 @@ class Sockets:
 class Session:
     """The connected time of one WebSocket."""
 
-    def __init__(self, availability: Availability, token: str | None) -> None:
+    def __init__(self, availability: Availability, bearer: str) -> None:
         self._availability = availability
-        self._bearer = blake2b(token.encode("utf-8", "surrogateescape")).hexdigest() if token else ""
+        self._bearer = bearer
         self._begun_s: float | None = None
 
     def begin(self) -> None:

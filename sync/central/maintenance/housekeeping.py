@@ -20,7 +20,9 @@ from sync.central.records.audit import delete_old_rows
 from sync.central.records.audit_kinds import KEPT_DAYS
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
+from sync.central.records.sessions import delete_ended_sessions
 from sync.central.records.site import NoSite, read_site
+from sync.central.records.visit_tokens import delete_old_visit_tokens
 from sync.central.services.access_log import write_tallies
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import local_ms
@@ -88,6 +90,9 @@ class Housekeeping:
             correct_all_future_days(self._centre, today, self._stopped.is_set)
             close_days(self._centre, today, self._stopped.is_set)
             delete_old_rows(self._centre.store, self._centre.clock(), self._audit_days)
+            with self._centre.store.write(brief=True) as db:
+                delete_ended_sessions(db, self._centre.clock())
+                delete_old_visit_tokens(db, self._centre.clock())
             self._closed_until = today
 
 

@@ -39,6 +39,8 @@ class AuditKind(StrEnum):
     REFUSED_ROLE = "refused:role"  # the token is valid, and not for this request
     REFUSED_KIOSK = "refused:other-kiosk"  # the token is valid, and the call names another kiosk
     REFUSED_CODE = "refused:enroll-code"
+    REFUSED_BIRTH_DATE = "refused:birth-date"  # a wrong one beside the token of a visit, or one too many
+    IDENTIFIED = "identified"  # the bearer of a visit's token by the birth date, who got a patient's token
 
     # What staff did besides journeys.
     SETTLE = "settle"
@@ -65,7 +67,7 @@ class AuditKind(StrEnum):
     IMPORT = "import"
     IMPORT_DAY = "import-day"
 
-    # What a kiosk's tokens and its chain showed.
+    # What the tokens of a kiosk or of an app, and a kiosk's chain, showed.
     RENEWED = "token-renewed"
     FORK = "fork"
     REWRITTEN = "rewritten"

@@ -283,7 +283,7 @@ _JOURNEYS = (
 _ACCESS = (
     """create table tokens (
         token_hash text primary key,       -- SHA-256; the token itself is shown once and stored nowhere
-        role text not null,                -- patient, staff or kiosk
+        role text not null,                -- patient, visit, staff or kiosk
         patient_id text references patients (patient_id),
         kiosk_id text,
         name text not null,                -- whose it is, for staff: a person, a board, an app; empty without a name
@@ -291,10 +291,23 @@ _ACCESS = (
         expires_ms bigint,                 -- null: never
         used_ms bigint,                    -- a use within a day of the last one; null: none yet
         revoked_ms bigint,
-        replaced_ms bigint                 -- the first use of the kiosk's newer token; null: there was none
+        replaced_ms bigint,                -- the first use of a newer token; null: there was none
+        renews text,                       -- hash of an app's former token; null: it renews none
+        visit_id text,                     -- of a visit's token: valid while the patient is on that visit
+        action_id text,                    -- of a visit's token: the action whose hash it has
+        wrong_tries bigint not null        -- of a visit's token: wrong birth dates
     )""",
     "create index tokens_of_patient on tokens (patient_id)",
+    "create index tokens_of_action on tokens (action_id) where action_id is not null",
+    "create index tokens_that_renew on tokens (renews) where renews is not null",
     "create index tokens_of_kiosk on tokens (kiosk_id)",
+    # Sessions of browsers. One is deleted at its end, or when its token has ended.
+    """create table sessions (
+        session_hash text primary key,     -- SHA-256; the session itself is in the browser's cookie alone
+        token_hash text not null references tokens (token_hash),
+        created_ms bigint not null
+    )""",
+    "create index sessions_of_token on sessions (token_hash)",
     """create table exceptions (
         exception_id text primary key,     -- UUIDv7
         code text not null,

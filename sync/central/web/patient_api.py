@@ -26,7 +26,7 @@ from sync.central.web.senders import header_token
 from sync.journey.definitions import Definitions
 from sync.journey.model import Role
 
-_PEOPLE = (Role.PATIENT, Role.STAFF)
+_PEOPLE = (Role.PATIENT, Role.VISIT, Role.STAFF)
 
 
 class Mappings(msgspec.Struct, frozen=True):

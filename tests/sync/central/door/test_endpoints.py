@@ -24,6 +24,7 @@ STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/pe
 OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-journey/perform_action/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
+SESSION = f"{API}/session/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
 
 
@@ -67,6 +68,7 @@ ASKED = {
     "document": ask("GET", f"{API}/openapi.json"),
     "document of the socket": ask("GET", f"{API}/asyncapi.json"),
     "page of the documents": ask("GET", f"{API}/reference/"),
+    "module of the client library": ask("GET", "/client/<module>", of=lambda _: {"module": "journey.js"}),
     "state": ask("GET", STATE, ANNA, query={"patient_id": ANNA}),
     "state, old path": ask("GET", OLD_STATE, ANNA, query={"patient_id": ANNA}),
     "state of nobody": ask("GET", STATE, query={"patient_id": "nobody"}),
@@ -78,6 +80,15 @@ ASKED = {
     "action with another's card": act(ACT, ANNA, patient_id=ANNA, tag_id=CARDS[BORIS]),
     "action with a strange card": act(ACT, tag_id=STRANGE_CARD),
     "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
+    "session": ask("POST", SESSION),
+    "end of a session": ask("DELETE", SESSION),
+    "visit": ask("GET", f"{API}/visit/"),
+    "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
+    "newer token": ask("POST", f"{API}/token/renew/"),
+    "page of a visit": ask("GET", "/visit/"),
+    "style of that page": ask("GET", "/visit/visit.css"),
+    "script of that page": ask("GET", "/visit/visit.js"),
+    "words of that page": ask("GET", "/visit/words.json"),
     "queue": ask("GET", QUEUE, ANNA),
     "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
     "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),
@@ -212,10 +223,11 @@ def followed(marked: MarkedOnline, *messages: dict[str, Any]) -> list[dict[str, 
     return received[1:]
 
 
-ANSWERS = {"ping": "pong", "fetch_initial_state": "initial_state", "perform_action": "action_result"}
+ANSWERS = {"ping": "pong", "fetch_initial_state": "initial_state", "perform_action": "action_result", "renew": "error"}
 SAID = {
     "ping": ({"command": "ping"}, set()),
     "fetch_initial_state": ({"command": "fetch_initial_state", "patient_id": BORIS}, {BORIS}),
+    "renew": ({"command": "renew", "token": "nk_unknown"}, set()),
     "perform_action": (
         {"command": "perform_action", "action_type": "complete_exam", "payload": {"patient_id": BORIS}},
         {BORIS},
