@@ -7,7 +7,7 @@ A worker that starts says `Opened` or `NotOpened`. It waits for `Begin`, and say
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -93,13 +93,17 @@ class Ending(msgspec.Struct, tag="ending", array_like=True, frozen=True, gc=Fals
 
 
 class Answer(msgspec.Struct, tag="answer", array_like=True, frozen=True, gc=False):
-    """The response to a call. With `has_rest`, the last `Rest` before it is the end of its body."""
+    """The response to a call. With `has_rest`, the last `Rest` before it is the end of its body.
+
+    `counts` are what the worker has counted since the last answer.
+    """
 
     number: int
     status: int
     headers: Headers
     body: bytes
     has_rest: bool = False
+    counts: Sequence[Count] = ()
 
 
 class Rest(msgspec.Struct, tag="rest", array_like=True, frozen=True, gc=False):
@@ -150,9 +154,9 @@ class Close(msgspec.Struct, tag="close", array_like=True, frozen=True, gc=False)
 
 
 class Counted(msgspec.Struct, tag="counted", array_like=True, frozen=True, gc=False):
-    """What the worker has counted since the last such frame. It comes before the answers that it belongs to."""
+    """What the worker has counted for a message of a WebSocket. It comes before the answer to that."""
 
-    counts: tuple[Count, ...]
+    counts: Sequence[Count]
 
 
 ToWorker = Begin | Call | Part | Message | Gone

@@ -37,6 +37,7 @@ from sync.central.gateway.ways import METRICS_PATH, UNTIMED, way_of
 from sync.central.gateway.workers import Workers
 from sync.central.metrics.sums import Sums
 from sync.central.network.forwarded import client_of, read_address
+from sync.central.services.errors import ApiError
 from sync.central.tls.certificate import ServedCertificate
 from sync.direct import is_direct
 from sync.logs import serve, served_request
@@ -187,12 +188,6 @@ class Gateway:
                     each.end()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        way, begun_s = way_of(request.raw_path), time.monotonic()
-        answer = await self._serve(request)
-        self._sums.answered(way, answer.status, None if way in UNTIMED else time.monotonic() - begun_s)
-        return answer
-
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
         client = self._client(request, connection.address)
@@ -203,10 +198,10 @@ class Gateway:
                 return await self._respond(request, client, Body(announced=request.content_length or 0))
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
-                    return _last(refusal(BUSY))
+                    return self._refuse_unread(request, BUSY)
                 body = await read_body(request, self._shares.patience_s, self._shares.body_bytes_a_second)
                 if body is None:
-                    return _last(refusal(TOO_SLOW))
+                    return self._refuse_unread(request, TOO_SLOW)
                 held.shrink(len(body.content))
                 if self._is_draining and request.path == _HEALTH:
                     return draining()
@@ -217,10 +212,17 @@ class Gateway:
     async def _respond(self, request: web.BaseRequest, client: str, body: Body) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
+        way = way_of(request.raw_path)
         call = self._call(request, body, connection.address)
+        begun_s = time.monotonic()
         answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
         response = await answer(request, client, call)
+        self._sums.answered(way, response.status, None if way in UNTIMED else time.monotonic() - begun_s)
         return _last(response) if self._is_draining else response
+
+    def _refuse_unread(self, request: web.BaseRequest, error: ApiError) -> web.Response:
+        self._sums.answered(way_of(request.raw_path), error.status, None)
+        return _last(refusal(error))
 
     def _call(self, request: web.BaseRequest, body: Body, peer: str) -> Call:
         target = request.raw_path

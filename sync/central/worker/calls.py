@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 from wsgiref.types import WSGIApplication
 
+from msgspec.structs import replace
+
 from sync.central.frames import (
     LENGTH_SIZE,
     Answer,
@@ -185,21 +187,24 @@ class Calls:
         self._unpark(number)
 
     def _send_with_rest(self, answer: Answer, rest: bytes) -> None:
-        document = encode(answer)
         with self._writing:
+            document = self._encoded(answer)
             if rest and rest is not self._rest:
                 document, self._rest = encode(Rest(rest)) + document, rest
-            self._link.sendall(self._with_counts(document))
+            self._link.sendall(document)
 
     def _send(self, frame: ToGateway) -> None:
-        document = encode(frame)
         with self._writing:
-            self._link.sendall(self._with_counts(document))
+            self._link.sendall(self._encoded(frame))
 
-    def _with_counts(self, document: bytes) -> bytes:
-        """A document after what was counted before it."""
+    def _encoded(self, frame: ToGateway) -> bytes:
+        """A frame with what was counted before it. The caller holds `_writing`: no later answer overtakes a count."""
         counts = self._counts.take()
-        return encode(Counted(counts)) + document if counts else document
+        if not counts:
+            return encode(frame)
+        if isinstance(frame, Answer):
+            return encode(replace(frame, counts=counts))
+        return encode(Counted(counts)) + encode(frame)
 
 
 class _Later:
