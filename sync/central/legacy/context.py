@@ -15,10 +15,10 @@ from sync.central.records.site import SiteSettings
 from sync.central.store.set_transaction import SetTransaction
 from sync.clock import TimeQuality
 from sync.journey.definitions import Definitions
-from sync.journey.model import Exam
+from sync.journey.model import Exam, Trigger
 from sync.words.masks import masked
 
-SOURCE = "legacy"
+SOURCE = Trigger.LEGACY.value
 
 
 class LegacyContext(msgspec.Struct, frozen=True):

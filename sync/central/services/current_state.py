@@ -116,9 +116,7 @@ def offered_actions(definitions: Definitions, site: SiteSettings, journey: Journ
     return tuple(each for each in available if is_worth_offering(definitions.actions[each], journey, following))
 
 
-def _of_a_visit(
-    definitions: Definitions, site: SiteSettings, journey: Journey, state: CurrentState
-) -> CurrentState:
+def _of_a_visit(definitions: Definitions, site: SiteSettings, journey: Journey, state: CurrentState) -> CurrentState:
     """A state without bookings and without the hospital's own names of exams: a finder of the code may see it."""
     entries = [replace(each, exam_id="") for each in state.queue_details]
     actions = offered_actions(definitions, site, journey)
