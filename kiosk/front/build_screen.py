@@ -79,10 +79,10 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
-    A patient known by the card alone gets none, and neither does one whose action waits for staff: the desk has to
-    help. An action that needs a proof is no button: the page has none.
+    A patient known by the card alone gets none, and neither does one whose action waits for staff, or for another
+    system of the hospital. An action that needs a proof is no button: the page has none.
     """
-    if status.patient.provisional or status.needs_staff:
+    if status.patient.provisional or status.needs_staff or status.awaited:
         return None
     for rule in (definitions.actions[name] for name in status.available):
         if rule.proof is None and is_worth_offering(rule, status.journey, status.next_exam):
@@ -141,7 +141,7 @@ def _journey(
         said=said,
         settling=visitor.acts_s is not None,
         ticket=_queue_line(definitions, current, status, context.online) if current else None,
-        confirmed=not status.pending and not status.needs_staff,
+        confirmed=not status.pending and not status.needs_staff and not status.awaited,
         visit_code=visitor.visit_code if current else None,
     )
 

@@ -42,8 +42,8 @@ class PresentScreen:
         monotonic: Callable[[], float] = time.monotonic,
         visit_url: str = "",
     ) -> None:
-        """`on_change` is called after each screen. `monotonic` returns seconds. `visit_url` is that of the pages of
-        visits.
+        """`on_change` is called after each screen. `monotonic` returns seconds. `visit_url` is the centre's public URL,
+        for the codes of visits.
         """
         self.visitor = replace(ATTRACT, stay=new_id())
         self.gesture = NO_GESTURE

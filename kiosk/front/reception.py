@@ -46,7 +46,7 @@ class Reception:
         """`hash_card` returns a canonical id's keyed hashes, `automatic` names the actions that a tap does by itself,
         `nudge` tells the sync agent that there is something to push. `look_up` begins to ask the centre about an
         unknown card, and returns False where it cannot ask; the answer comes by `take_lookup`. `monotonic` returns
-        seconds. `visit_url` is that of the pages of visits."""
+        seconds. `visit_url` is the centre's public URL, for the codes of visits."""
         self._journeys = journeys
         self._nudge = nudge
         self._monotonic = monotonic

@@ -22,6 +22,7 @@ def read_situation(
         next=exam_of(status.next_exam),
         pending=status.pending > 0,
         needs_staff=status.needs_staff,
+        awaited=status.awaited,
         reversals=tuple(Reversed(each.action_type, each.queue_number) for each in visitor.reversals),
         online=online,
         provisional=patient.provisional,

@@ -89,7 +89,8 @@ def judge(
     *,
     is_new: bool = False,
 ) -> Accepted | Refusal:
-    """Decides an action of a patient by the rules. Writes nothing.
+    """Decides an action of a patient by the rules. Writes nothing. An action that another system decides changes
+    nothing here.
 
     `new_id` makes the ids of the visit and queue entry that the action may open; the entry's number comes with its
     writing. `is_new`: the patient has no row yet.
@@ -108,6 +109,8 @@ def judge(
     decision = decide(context.definitions, journey, action)
     if isinstance(decision, Refusal):
         return decision
+    if action.action_type in context.identity.site.decided_elsewhere:
+        decision = Decision(journey, ())
     return Accepted(None if is_new else patient, todays, journey, kiosk_action, action, decision)
 
 

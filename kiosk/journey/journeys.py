@@ -113,8 +113,9 @@ class Journeys:
                 return None
             context, patient = self._kiosk.context(), found.holder.patient
             acts = self._acts(db, patient.patient_id)
-            if patient.provisional and outcomes_of(acts, context, context.journey(patient)).needs_staff:
-                # The desk was asked already who holds the card. A new question at every tap would help nobody.
+            outcomes = outcomes_of(acts, context, context.journey(patient))
+            if outcomes.awaited or (patient.provisional and outcomes.needs_staff):
+                # The other system, or the desk, was asked already. A new question at every tap would help nobody.
                 return ActionOutcome(patient.patient_id)
             allowed = [action_type for action_type in context.definitions.actions if action_type in automatic]
             done = self._do_allowed(db, context, found.holder, cards, allowed)

@@ -7,7 +7,7 @@ A worker that starts says `Opened` or `NotOpened`. It waits for `Begin`, and say
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -24,6 +24,7 @@ class Call(msgspec.Struct, tag="call", array_like=True, frozen=True, gc=False):
 
     `announced` is the size of a body that was too large to be read; 0 for a body that is there. `is_socket`: the client
     asks for a WebSocket. `peer` is the address of the connection, `scheme` http or https, `port` the service's own.
+    `is_upload`: the body comes in parts, each after a `Want`.
     """
 
     number: int
@@ -36,6 +37,15 @@ class Call(msgspec.Struct, tag="call", array_like=True, frozen=True, gc=False):
     peer: str
     scheme: str
     port: int
+    is_upload: bool = False
+
+
+class Part(msgspec.Struct, tag="part", array_like=True, frozen=True, gc=False):
+    """The next part of an upload; empty at its end. `is_broken`: the client has left, or is too slow."""
+
+    number: int
+    content: bytes
+    is_broken: bool
 
 
 class Message(msgspec.Struct, tag="message", array_like=True, frozen=True, gc=False):
@@ -83,19 +93,29 @@ class Ending(msgspec.Struct, tag="ending", array_like=True, frozen=True, gc=Fals
 
 
 class Answer(msgspec.Struct, tag="answer", array_like=True, frozen=True, gc=False):
-    """The response to a call. With `has_rest`, the last `Rest` before it is the end of its body."""
+    """The response to a call. With `has_rest`, the last `Rest` before it is the end of its body.
+
+    `counts` are what the worker has counted since the last answer.
+    """
 
     number: int
     status: int
     headers: Headers
     body: bytes
     has_rest: bool = False
+    counts: Sequence[Count] = ()
 
 
 class Rest(msgspec.Struct, tag="rest", array_like=True, frozen=True, gc=False):
     """The end of the bodies of answers that follow it, until the next one. What many are told crosses once."""
 
     content: bytes
+
+
+class Want(msgspec.Struct, tag="want", array_like=True, frozen=True, gc=False):
+    """The worker wants the next part of an upload."""
+
+    number: int
 
 
 class Parked(msgspec.Struct, tag="parked", array_like=True, frozen=True, gc=False):
@@ -134,13 +154,15 @@ class Close(msgspec.Struct, tag="close", array_like=True, frozen=True, gc=False)
 
 
 class Counted(msgspec.Struct, tag="counted", array_like=True, frozen=True, gc=False):
-    """What the worker has counted since the last such frame. It comes before the answers that it belongs to."""
+    """What the worker has counted for a message of a WebSocket. It comes before the answer to that."""
 
-    counts: tuple[Count, ...]
+    counts: Sequence[Count]
 
 
-ToWorker = Begin | Call | Message | Gone
-ToGateway = Opened | NotOpened | Ready | Ending | Answer | Rest | Parked | Accept | Send | Taken | Close | Counted
+ToWorker = Begin | Call | Part | Message | Gone
+ToGateway = (
+    Opened | NotOpened | Ready | Ending | Answer | Rest | Want | Parked | Accept | Send | Taken | Close | Counted
+)
 
 _encoder = msgspec.msgpack.Encoder()
 decode_for_worker = msgspec.msgpack.Decoder(ToWorker).decode

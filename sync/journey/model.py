@@ -30,6 +30,7 @@ class Role(StrEnum):
     STAFF = "staff"
     SYSTEM = "system"
     METRICS = "metrics"
+    INTEGRATION = "integration"  # a program of the hospital's system
 
 
 class Trigger(StrEnum):

@@ -25,6 +25,7 @@ from tests.simulation.hospital import CARDS, ZONE, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.liar import KIOSK_ID
 from tests.simulation.world import World
+from tests.sync.central.feed.board import shown
 
 KINDS = ("lost", "doubled", "diverged", "stuck", "unwell", "believed", "misdated", "broken")
 
@@ -53,6 +54,7 @@ def look(world: World) -> list[Problem]:
             _unread,
             _tickets,
             _waiting,
+            _feed,
         ),
         *(effects_of_the_liar, event_times),
     )
@@ -81,7 +83,11 @@ def _views(kiosk: SimulatedKiosk) -> Found:
         damaged = {row["patient_id"] for row in rows if outbox_bodies.read(row) is None}
         waiting = sorted(outbox.pending_patients(db) - damaged)
         known = {patient_id: patients.read(db, patient_id) for patient_id in waiting}
-        pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
+        all_pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
+    elsewhere = identity.site.decided_elsewhere
+    pending = {
+        each: [one for one in own if one.action.action_type not in elsewhere] for each, own in all_pending.items()
+    }
     now = transaction_context(
         identity, kiosk.journeys.definitions, kiosk.journeys.clock(), kiosk.parts.kiosk.cards.keys
     )
@@ -341,3 +347,11 @@ def _waiting(world: World) -> Found:
     needing = {each for each, (verdict, code) in given if verdict == "needs_staff" and code != "quarantined"}
     for action_id in sorted(waiting ^ needing):
         yield "stuck", f"action {action_id} {'waits without need' if action_id in waiting else 'is not in the inbox'}"
+
+
+def _feed(world: World) -> Found:
+    """Who has folded the feed of events all the time has the entries of the database."""
+    told, there = world.receiver.read(world.centre.parts).entries, shown(world.centre.parts)
+    for queue_id in sorted(told.keys() | there.keys()):
+        if told.get(queue_id) != there.get(queue_id):
+            yield "diverged", f"the feed tells {told.get(queue_id)} of {queue_id}, which is {there.get(queue_id)}"

@@ -22,6 +22,7 @@ from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.liar import KIOSK_ID, Liar
 from tests.simulation.lies import LIES
 from tests.simulation.network import Link
+from tests.sync.central.feed.board import Receiver
 
 MINUTE = 60_000
 PAGES = (2, 3, 7, 200)  # rows of a page of the roster
@@ -57,6 +58,7 @@ class World:
             self.cards, self.patients = (*CARDS, *LIARS_OWN), (*PATIENTS, *LIARS_OWN)
         self.elsewhere: Centre | None = None  # the other hospital, once a kiosk was there
         self.bound: dict[str, str] = {}  # the card of each binding, as it was before a rotation of the card keys
+        self.receiver = Receiver()  # of the hospital's system
         self.files: list[Path] = []  # of kiosks that went there, for this centre
 
     def clock(self) -> int:
@@ -82,6 +84,8 @@ class World:
         for kiosk in self.kiosks:
             kiosk.link.event = event
             self.faults["request delayed"] += kiosk.link.deliver_delayed()
+        if event % 5 == 0:
+            self.receiver.read(self.centre.parts)
         if event % 12 == 0:
             self.centre.tick()
         if event % 9 == 0 and self.files:

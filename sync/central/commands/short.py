@@ -15,11 +15,30 @@ from sync.central.commands import (
     kiosks,
     migrate_legacy,
     move,
+    shadow,
     tokens,
     upkeep,
+    watch,
+    webhooks,
 )
 
-_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep, move, migrate_legacy)
+_FILES = (
+    demo,
+    hospital,
+    imports,
+    watch,
+    tokens,
+    kiosks,
+    inbox,
+    bindings,
+    card_keys,
+    audit,
+    webhooks,
+    shadow,
+    upkeep,
+    move,
+    migrate_legacy,
+)
 COMMANDS: Mapping[str, click.Command] = {
     command.name: command for file in _FILES for command in file.COMMANDS if command.name
 }

@@ -16,8 +16,8 @@ from sync.clock import DAY_MS, iso
 _HOUR_MS = 3600 * 1000
 _UNITS_MS = {"h": _HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _LIFE = re.compile(r"([1-9][0-9]{0,3})([hdw])")
-_ROLES = click.Choice(["patient", "staff", "metrics"])
-_LISTED_ROLES = click.Choice(["patient", "visit", "staff", "metrics"])
+_ROLES = click.Choice(["patient", "staff", "metrics", "integration"])
+_LISTED_ROLES = click.Choice(["patient", "visit", "staff", "metrics", "integration"])
 _STATES = {
     TokenState.ACTIVE: "active",
     TokenState.EXPIRES_SOON: "EXPIRES SOON",
@@ -41,15 +41,13 @@ def _read_life(_: click.Context, __: click.Parameter, text: str | None) -> int |
 @on_database
 @click.option("--role", type=_ROLES, required=True, help="What the token may do.")
 @click.option("--patient", "patient_id", metavar="ID", help="The patient that the token is for, with the role patient.")
-@click.option(
-    "--name", metavar="NAME", help="Whose it is: a person, a board, a program. Only a patient's token needs none."
-)
+@click.option("--name", metavar="NAME", help="Whose it is: a person, a board, a program. All but a patient's need one.")
 @click.option(
     "--expires",
     "life_ms",
     callback=_read_life,
     metavar="LIFE",
-    help="When it ends: after 90d, 12h or 4w, or never.  [default: never for a patient, else 365d]",
+    help="When it ends: after 90d, 12h or 4w, or never.  [default: never for a patient, 365d for others]",
 )
 def token(database: Database, role: str, patient_id: str | None, name: str | None, life_ms: int | None) -> None:
     """Make a bearer token and print it; it is not shown again. Its id and its end follow on standard error.
@@ -59,6 +57,7 @@ def token(database: Database, role: str, patient_id: str | None, name: str | Non
       kiosk-central token --database sqlite:///central.db --role staff --name "Ward 3 board" --expires 90d
       kiosk-central token --database sqlite:///central.db --role patient --patient D-1001
       kiosk-central token --database sqlite:///central.db --role metrics --name prometheus
+      kiosk-central token --database sqlite:///central.db --role integration --name "Interface engine"
     """
     made = ask(database, "token", role=role, patient_id=patient_id, name=name, life_ms=life_ms)
     click.echo(made["token"])
@@ -126,7 +125,7 @@ def _line(row: Mapping[str, Any]) -> str:
     whose = [found.patient_id or "", found.name]
     words = [
         found.token_id,
-        f"{found.role:<7}",
+        f"{found.role:<11}",
         " ".join(filter(None, whose)),
         f"made {_day(found.created_ms)}",
         f"last used {_day(found.used_ms)}" if found.used_ms is not None else "not used yet",

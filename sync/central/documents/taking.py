@@ -46,7 +46,11 @@ class Taking:
         """The numbers of what was taken until now, or checked where nothing was written."""
         return make_report(self._spool, encoding, form, checked_only=not self.writing)
 
-    def close(self, report: Report, *, complete: bool) -> None:
-        """Has the centre note in its audit what was taken, where anything was written. Raises what `ask` raises."""
+    def close(self, report: Report, *, complete: bool, by: str | None = None) -> None:
+        """Has the centre note in its audit what was taken, where anything was written. Raises what `ask` raises.
+
+        `by` is who sent the document, where that was no operator.
+        """
         if self.writing:
-            self._ask("import-done", **report.counts(), complete=complete)
+            sender = {"by": by} if by else {}
+            self._ask("import-done", **report.counts(), complete=complete, **sender)

@@ -34,14 +34,19 @@ async def read_body(request: web.BaseRequest, patience_s: float, bytes_a_second:
         return Body(announced=size)
     if size is not None and request.content.is_eof():  # it came with its head, as most do
         return Body(request.content.read_nowait())
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(_CONTINUE)
-        request.writer.output_size = 0  # of the response, which begins after it
+    await invite(request)
     try:
         async with asyncio.timeout(patience_s + (size or MAX_BODY) / bytes_a_second):
             return await _read(request)
     except TimeoutError:
         return None
+
+
+async def invite(request: web.BaseRequest) -> None:
+    """Lets a client send its body that waits for leave."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(_CONTINUE)
+        request.writer.output_size = 0  # of the response, which begins after it
 
 
 async def _read(request: web.BaseRequest) -> Body:

@@ -29,13 +29,15 @@ from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, draining, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.responses import metrics, response
-from sync.central.gateway.routing import key_of
+from sync.central.gateway.routing import token_id_in
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
+from sync.central.gateway.uploads import Uploads, is_upload
 from sync.central.gateway.ways import METRICS_PATH, UNTIMED, way_of
 from sync.central.gateway.workers import Workers
 from sync.central.metrics.sums import Sums
 from sync.central.network.forwarded import client_of, read_address
+from sync.central.services.errors import ApiError
 from sync.central.tls.certificate import ServedCertificate
 from sync.direct import is_direct
 from sync.logs import serve, served_request
@@ -94,6 +96,7 @@ class Gateway:
         self._numbers = count(1)
         self._sums = Sums(lambda: [self._workers.is_ready(place) for place in self._workers.places])
         self._sockets = Sockets(shares.ping_every_s, self._sums.availability)
+        self._uploads = Uploads(shares.patience_s, shares.body_bytes_a_second)
         self._workers = Workers(programs, begin, self._take, self._end_of)
         self._pace = Pace(shares.calls_a_second)
         self._turns = Turns(shares.with_worker, shares.waiting, len(programs))
@@ -124,10 +127,11 @@ class Gateway:
         await self._workers.stop()
 
     def _take(self, frame: ToGateway) -> None:
-        """What a worker says unasked."""
+        """What a worker says that is no answer."""
         if isinstance(frame, Counted):
             self._sums.take(frame.counts)
         else:
+            self._uploads.take(frame)
             self._sockets.take(frame)
 
     def _end_of(self, link: Link) -> None:
@@ -184,33 +188,41 @@ class Gateway:
                     each.end()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        way, begun_s = way_of(request.raw_path), time.monotonic()
-        answer = await self._serve(request)
-        self._sums.answered(way, answer.status, None if way in UNTIMED else time.monotonic() - begun_s)
-        return answer
-
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
         client = self._client(request, connection.address)
         connection.begin()
         serve(request_id_of(request))
         try:
+            if is_upload(request):
+                return await self._respond(request, client, Body(announced=request.content_length or 0))
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
-                    return _last(refusal(BUSY))
+                    return self._refuse_unread(request, BUSY)
                 body = await read_body(request, self._shares.patience_s, self._shares.body_bytes_a_second)
                 if body is None:
-                    return _last(refusal(TOO_SLOW))
+                    return self._refuse_unread(request, TOO_SLOW)
                 held.shrink(len(body.content))
                 if self._is_draining and request.path == _HEALTH:
                     return draining()
-                call = self._call(request, body, connection.address)
-                answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
-                response = await answer(request, client, call)
-                return _last(response) if self._is_draining else response
+                return await self._respond(request, client, body)
         finally:
             connection.finish()
+
+    async def _respond(self, request: web.BaseRequest, client: str, body: Body) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        way = way_of(request.raw_path)
+        call = self._call(request, body, connection.address)
+        begun_s = time.monotonic()
+        answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
+        response = await answer(request, client, call)
+        self._sums.answered(way, response.status, None if way in UNTIMED else time.monotonic() - begun_s)
+        return _last(response) if self._is_draining else response
+
+    def _refuse_unread(self, request: web.BaseRequest, error: ApiError) -> web.Response:
+        self._sums.answered(way_of(request.raw_path), error.status, None)
+        return _last(refusal(error))
 
     def _call(self, request: web.BaseRequest, body: Body, peer: str) -> Call:
         target = request.raw_path
@@ -225,6 +237,7 @@ class Gateway:
             peer=peer,
             scheme="https" if self._certificate else "http",
             port=self._port,
+            is_upload=is_upload(request),
         )
 
     async def _tell_metrics(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
@@ -267,7 +280,9 @@ class Gateway:
         except BaseException:
             turn.end()
             raise
-        opening = self._sockets.open(call.number, link, key_of(request.headers)) if call.is_socket else None
+        opening = self._sockets.open(call.number, link, token_id_in(request.headers)) if call.is_socket else None
+        if call.is_upload:
+            self._uploads.open(call.number, request, link)
         try:
             answer = await self._ask(link, call, turn)
             if isinstance(answer, Accept):
@@ -276,22 +291,23 @@ class Gateway:
             return refusal(BUSY) if answer is None else response(self._with_sums(call, answer))
         finally:
             self._sockets.forget(call.number)
+            self._uploads.forget(call.number)
 
     def _place(self, request: web.BaseRequest) -> int:
         """The place of the worker that a call goes to."""
         places = self._workers.places
         if len(places) == 1:
             return 0
-        key = key_of(request.headers)
-        if key is not None:
-            return self._workers.place_for(key)
+        token_id = token_id_in(request.headers)
+        if token_id is not None:
+            return self._workers.place_for(token_id)
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 
     async def _ask(self, link: Link, call: Call, turn: "_Turn") -> Told | Accept | None:
         """The worker's answer; None where it takes too long."""
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(None if call.is_upload else ANSWER_S):
                 return await link.ask(call, turn.end)
         except TimeoutError:
             log.error("the worker did not answer within %s seconds", ANSWER_S)  # noqa: TRY400 one line

@@ -2,7 +2,7 @@
 
 METRICS_PATH = "/metrics"
 OTHER = "other"
-UNTIMED = frozenset({"pull", "socket"})  # they last as long as there is no news
+UNTIMED = frozenset({"pull", "socket", "events", "import"})  # they wait for news, or for a document of any size
 _WAYS = {
     "/api/v1/patient-journey/perform-action": "action",
     "/api/v1/patient-journey/perform_action": "action",
@@ -10,6 +10,8 @@ _WAYS = {
     "/api/v1/patient-journey/current_state": "state",
     "/api/v1/sync/push": "push",
     "/api/v1/sync/pull": "pull",
+    "/api/v1/events": "events",
+    "/api/v1/import": "import",
     "/ws/patient-journey": "socket",
 }
 

@@ -1,11 +1,11 @@
 """What a worker has counted, until the gateway has it.
 
-A count crosses the link before the answer that it belongs to. So a worker that is killed takes none with it that its
-clients have heard of, and the sums at the gateway never go back.
+A count crosses the link with the answer that it belongs to, or before it. So a worker that is killed takes none with it
+that its clients have heard of, and the sums at the gateway never go back.
 """
 
-import threading
 from collections import deque
+from contextlib import suppress
 from enum import StrEnum
 
 import msgspec
@@ -17,35 +17,34 @@ class Measure(StrEnum):
     """What workers count, by the names of the metrics."""
 
     ACTIONS = "nfc_centre_actions"
-    ACTION_SECONDS = "nfc_centre_action_seconds"
     VERDICTS = "nfc_centre_verdicts"
 
 
 class Count(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One count: its measure, the values of its labels in their order, and how much is added or observed."""
+    """One thing that happened: its measure, the values of its labels in their order, and how long it took (s).
+
+    `seconds` is None where that is not measured.
+    """
 
     measure: Measure
     labels: tuple[str, ...]
-    value: float
+    seconds: float | None
 
 
 class Counts:
     """The counts that wait. Safe from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: deque[Count] = deque(maxlen=_MOST)
+        self._waiting: deque[Count] = deque(maxlen=_MOST)  # its two ends may be used from any thread
 
-    def add(self, measure: Measure, *labels: str, value: float = 1.0) -> None:
-        """Adds to a counter, or observes a value in a histogram. Labels come from closed sets alone."""
-        with self._lock:
-            self._waiting.append(Count(measure, labels, value))
+    def add(self, measure: Measure, *labels: str, seconds: float | None = None) -> None:
+        """Counts one thing. Labels come from closed sets alone."""
+        self._waiting.append(Count(measure, labels, seconds))
 
-    def take(self) -> tuple[Count, ...]:
+    def take(self) -> list[Count]:
         """Removes and returns all that wait."""
-        if not self._waiting:
-            return ()
-        with self._lock:
-            taken = tuple(self._waiting)
-            self._waiting.clear()
+        waiting, taken = self._waiting, []
+        with suppress(IndexError):
+            while waiting:
+                taken.append(waiting.popleft())
         return taken

@@ -23,20 +23,20 @@ class Sums:
         """`workers` says of each worker whether it is ready."""
         self._registry = registry = CollectorRegistry()
         self.availability = Availability()
-        self._counted: dict[Measure, LabelledCounter | LabelledHistogram] = {
+        self._counted = {
             Measure.ACTIONS: LabelledCounter(
                 registry,
                 Measure.ACTIONS,
                 "Actions by their outcome: done, or the code of the error.",
                 *("action", "channel", "outcome"),
             ),
-            Measure.ACTION_SECONDS: LabelledHistogram(
-                registry, Measure.ACTION_SECONDS, "Seconds from a read request to the commit of its action.", "channel"
-            ),
             Measure.VERDICTS: LabelledCounter(
                 registry, Measure.VERDICTS, "Verdicts on actions of kiosks, one an action.", "verdict", "code"
             ),
         }
+        self._action_seconds = LabelledHistogram(
+            registry, "nfc_centre_action_seconds", "Seconds from a read request to the commit of its action.", "channel"
+        )
         self._requests = LabelledCounter(
             registry, "nfc_centre_http_requests", "Answered HTTP requests.", "way", "status"
         )
@@ -53,7 +53,9 @@ class Sums:
     def take(self, counts: Iterable[Count]) -> None:
         """Adds what a worker has counted."""
         for each in counts:
-            self._counted[each.measure].add(each.labels, each.value)
+            self._counted[each.measure].add(each.labels)
+            if each.seconds is not None:
+                self._action_seconds.add(each.labels[1:2], each.seconds)
 
     def answered(self, way: str, status: int, seconds: float | None) -> None:
         """Counts an answered request. `seconds` is None for one that has waited for news."""

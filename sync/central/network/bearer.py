@@ -2,7 +2,7 @@
 
 import hashlib
 
-ID_LENGTH = 12  # hex digits
+ID_LENGTH = 12  # of the id of a token, in hex digits
 SESSION, SECURE_SESSION = "nk_session", "__Host-nk_session"  # names of the cookie, over http and over https
 
 
@@ -21,16 +21,13 @@ def session_in(cookies: str, *names: str) -> str | None:
     return next((found[name] for name in names if name in found), None)
 
 
-def place_key_of(token: str) -> str:
-    """What leads the calls of a token to one worker: the id of the token."""
+def token_id_of(token: str) -> str:
+    """The id of a token: the beginning of its hash, which is no secret."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:ID_LENGTH]
 
 
-def place_key_of_session(session: str) -> str | None:
-    """What leads the calls of a session to the worker of its token: the id of the token, with which a session begins.
-
-    None for a text that is no session.
-    """
+def token_id_of_session(session: str) -> str | None:
+    """The id of the token of a session, with which the session begins; None for a text that is no session."""
     token_id = session.partition(".")[0]
     is_one = len(token_id) == ID_LENGTH and all(each in "0123456789abcdef" for each in token_id)
     return token_id if is_one else None

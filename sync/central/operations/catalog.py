@@ -12,9 +12,11 @@ from sync.central.operations.imports import import_operations
 from sync.central.operations.inbox import inbox_operations
 from sync.central.operations.kiosk_tokens import kiosk_token_operations
 from sync.central.operations.kiosks import kiosk_operations
+from sync.central.operations.shadow import shadow_operations
 from sync.central.operations.tokens import token_operations
 from sync.central.operations.undo import undo_operations
 from sync.central.operations.upkeep import upkeep_operations
+from sync.central.operations.webhooks import webhook_operations
 from sync.central.services.door import hand_over
 from sync.central.services.requester import Requester
 from sync.control import Operation
@@ -34,7 +36,9 @@ def operations(centre: Centre, operator: Requester = OPERATOR) -> dict[str, Oper
         **binding_operations(centre, operator),
         **card_key_operations(centre, operator),
         **audit_operations(centre),
+        **shadow_operations(centre),
         **upkeep_operations(centre, operator),
+        **webhook_operations(centre, operator),
     }
     return {name: _through_the_door(centre, operator, tell) for name, tell in tellings.items()}
 

@@ -1,4 +1,4 @@
-"""A hospital's document, for an operator: a portion of rows, a complete day, the end of it."""
+"""A hospital's document, for an operator: a portion of rows, a complete day, the end of it; the turn at a folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.site import NoSite
+from sync.central.records.watched_folders import end_turn, take_turn
 from sync.central.services.requester import Requester
 from sync.central.services.told import AboutNobody, Telling, told_of
 from sync.control import ControlError
@@ -34,6 +35,7 @@ def import_operations(centre: Centre, operator: Requester) -> dict[str, TellingO
         "import-rows": lambda arguments: _rows(centre, arguments),
         "import-day": lambda arguments: _day(centre, operator, arguments),
         "import-done": lambda arguments: _done(centre, operator, arguments),
+        "watch-turn": lambda arguments: _turn(centre, arguments),
     }
 
 
@@ -60,6 +62,16 @@ def _day(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> T
         with centre.store.write() as db:
             note(db, operator.who, AuditKind.IMPORT_DAY, centre.clock(), detail={"day": day, "bookings": number})
     return AboutNobody(CompletedDay(number, refused))
+
+
+def _turn(centre: Centre, arguments: Mapping[str, Any]) -> Telling:
+    """Whether a process may work on a watched folder for the next minute. With `ends` it gives the folder back."""
+    folder_id, holder = str(arguments["folder_id"]), str(arguments["holder"])
+    with centre.store.write() as db:
+        if arguments.get("ends"):
+            end_turn(db, folder_id, holder)
+            return AboutNobody(False)
+        return AboutNobody(take_turn(db, folder_id, holder, centre.clock()))
 
 
 def _done(centre: Centre, operator: Requester, counts: Mapping[str, Any]) -> Telling:

@@ -1,4 +1,4 @@
-"""Bearer tokens for apps and staff: an operator makes, lists and ends them."""
+"""Bearer tokens for apps, staff and integrations: an operator makes, lists and ends them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,14 +46,15 @@ def token_operations(centre: Centre, operator: Requester) -> dict[str, TellingOp
 def _issue(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> Telling:
     """Makes a token: {token, token_id, expires_ms}. The token is shown only here.
 
-    `life_ms` is its life; `NEVER` is for ever. Without one, a patient's token lives for ever, and any other a year.
+    `life_ms` is its life; `NEVER` is for ever. Without one, a patient's lives for ever, any other a year.
     """
     role, named = Role(arguments["role"]), arguments.get("patient_id")
     if (role is Role.PATIENT) != (named is not None):
         raise ControlError("a patient's token needs --patient, and no other takes it")
     name = _name(arguments.get("name"))
     if role is not Role.PATIENT and not name:
-        raise ControlError(f"a {role} token needs --name: the person, the board or the program that uses it")
+        article = "an" if role is Role.INTEGRATION else "a"
+        raise ControlError(f"{article} {role} token needs --name: the person, the board or the program that uses it")
     now_ms = centre.clock()
     life_ms = arguments.get("life_ms")
     life_ms = (NEVER if role is Role.PATIENT else LIFE_MS) if life_ms is None else int(life_ms)

@@ -36,7 +36,7 @@ def _check(centre: Centre) -> Telling:
     """The health of the centre. Where a look cannot be recorded, the findings that name patients are `withheld`."""
     with centre.store.read() as db:
         health = check(db, centre.definitions, today_or_none(db, centre.clock()))
-        # A board without a token goes dark. There are two weeks to make another one, so all is still well.
+        # A board or a feed without a token goes dark. There are two weeks to make another one, so all is still well.
         expiring = tokens_ending_soon(db, centre.clock())
         ahead = [each for each in keys_of_kiosks(db) if each.key_id and each.key_id not in centre.keys.known.ids]
     disk, doubt = look_at_disk(centre.store), doubt_of(centre.clock)

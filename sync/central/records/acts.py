@@ -103,11 +103,11 @@ def read_action(db: ReadTransaction, verdict_id: str, patient_id: str | None) ->
 
 
 def entry_acts(db: ReadTransaction, patient_id: str, action_id: str) -> list[EntryAct]:
-    """What an action did to the entries of a patient."""
+    """The states that an action gave to the entries of a patient."""
     rows = db.rows(
         "select h.queue_id, e.queue_number, h.previous, h.new from entries e join entry_history h"
         " on h.queue_id = e.queue_id where e.patient_id = :patient_id and h.action_id = :action_id"
-        " order by h.change, h.position",
+        " and (h.previous is null or h.previous <> h.new) order by h.change, h.position",
         patient_id=patient_id,
         action_id=action_id,
     )

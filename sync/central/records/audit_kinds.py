@@ -23,12 +23,17 @@ class AuditKind(StrEnum):
     LOOK_IMPORT = "look:import"
     LOOK_DEMO = "look:demo-data"
     LOOK_ACTS = "look:kiosk_acts"
+    LOOK_SHADOW = "look:shadow"
     LOOK_AUDIT = "look:access-log"
 
     # A kiosk was told of patients.
     LOOK_CARD = "look:card"
     TOLD_ROSTER = "told:roster"  # one row a kiosk and day, with the number of patients told
     TOLD_VERDICTS = "told:verdicts"  # leaves no row
+
+    # An integration or a webhook was told of patients: one row a receiver and day, with their number.
+    TOLD_EVENTS = "told:events"
+    TOLD_IMPORT = "told:import"
 
     # Who came in, and who did not.
     ENROLLED = "enrolled"
@@ -67,6 +72,10 @@ class AuditKind(StrEnum):
     IMPORT = "import"
     IMPORT_DAY = "import-day"
     LEGACY = "migrate-legacy"
+    WEBHOOK = "webhook"
+
+    # What the hospital's other system did against the rules, to one patient.
+    WORD_CORRECTED = "word-corrected"
 
     # What the tokens of a kiosk or of an app, and a kiosk's chain, showed.
     RENEWED = "token-renewed"

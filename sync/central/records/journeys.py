@@ -47,6 +47,9 @@ JOURNEYS = Part(
 _JOURNEY_QUERY = JOURNEYS.of("from journeys j where j.patient_id = :patient_id")
 
 
+TICKET = "ticket"  # the reason of a row of history that leaves the entry's state as it is
+
+
 @dataclass(frozen=True, slots=True)
 class CurrentEntry:
     """The state of a patient's journey, and its current entry; None where it has none on its day."""
@@ -158,7 +161,8 @@ def save(
     visit_id = after.visit_id or before.visit_id
     leg = after.leg if after.visit_id else before.leg
     add_transitions(db, change, before.patient_id, visit_id, leg, decision.transitions, provenance)
-    add_entry_history(db, change, before.patient_id, decision.entry_changes, provenance)
+    changes = (*decision.entry_changes, *_other_tickets(before, decision))
+    add_entry_history(db, change, before.patient_id, changes, provenance)
     db.announce(change, before.patient_id, action, provenance.action_id)
     if db.known(OPEN, before.patient_id) is not UNREAD:
         db.learn(OPEN, before.patient_id, _as_stored(after))
@@ -288,6 +292,21 @@ def _write_entries(db: WriteTransaction, before: Journey, after: Journey, change
     for change in changes:
         if after.entry(change.queue_id) is None:
             set_entry_state(db, change.queue_id, change.new)
+
+
+def _other_tickets(before: Journey, decision: Decision) -> Iterator[EntryChange]:
+    """A row of history for each entry that keeps its state and has another exam, room, booking or number now."""
+    if decision.journey.entries == before.entries:
+        return
+    moved = {change.queue_id for change in decision.entry_changes}
+    for entry in decision.journey.entries:
+        known = before.entry(entry.queue_id)
+        if known is not None and entry.queue_id not in moved and _ticket(known) != _ticket(entry):
+            yield EntryChange(entry.queue_id, entry.state, entry.state, TICKET)
+
+
+def _ticket(entry: QueueEntry) -> tuple[object, ...]:
+    return entry.exam_id, entry.room, entry.appointment_id, entry.label_aliases
 
 
 def _as_stored(journey: Journey) -> Journey:

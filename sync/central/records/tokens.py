@@ -17,7 +17,7 @@ import msgspec
 from sync.central.network.bearer import ID_LENGTH
 from sync.central.records.parts import Part
 from sync.central.store.news import TokenRevoked
-from sync.central.store.transactions import ReadTransaction, WriteTransaction, each_of
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of, each_of
 from sync.clock import DAY_MS
 from sync.journey.model import KioskId, PatientId, Role
 
@@ -72,10 +72,7 @@ NEVER = 0  # as the life of a token, in ms
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
-    """A token of staff, of a patient or of a visit, as an operator sees it.
-
-    Times are UTC ms; `used_ms` is true to a day.
-    """
+    """A token that is no kiosk's, as an operator sees it. Times are UTC ms; `used_ms` is true to a day."""
 
     token_id: str
     role: Role
@@ -197,7 +194,7 @@ def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
 
 
 def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenRecord]:
-    """The tokens of staff, patients and visits in the order of their making. Kiosks have a list of their own."""
+    """The tokens of staff, patients, visits and programs in the order of their making. Kiosks have their own list."""
     rows = db.rows(
         f"select {_RECORD_COLUMNS} from tokens"  # noqa: S608
         " where kiosk_id is null and (cast(:role as text) is null or role = :role)"
@@ -218,11 +215,11 @@ def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenR
 
 def tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
     """The valid tokens of staff and of programs that expire within two weeks, the first to expire first."""
+    roles, names = any_of("role", [Role.STAFF, Role.METRICS, Role.INTEGRATION])
     rows = db.rows(
         f"select {_RECORD_COLUMNS} from tokens"  # noqa: S608
-        f" where role in (:staff, :metrics) and expires_ms < :soon_ms and {IS_VALID} order by expires_ms, token_hash",
-        staff=Role.STAFF.value,
-        metrics=Role.METRICS.value,
+        f" where role in {roles} and expires_ms < :soon_ms and {IS_VALID} order by expires_ms, token_hash",
+        **names,
         soon_ms=now_ms + SOON_MS,
         now_ms=now_ms,
     )

@@ -1,4 +1,4 @@
-"""The access log: which staff were told of which patients, and how many patients each kiosk was told of.
+"""The access log: which staff were told of which patients, and of how many each kiosk and integration was told.
 
 A look that cannot be recorded raises sqlite3.OperationalError, and nothing is told then.
 """
@@ -25,7 +25,7 @@ UNRECORDED_TO_KIOSKS: Mapping[AuditKind, str] = {
 
 def record(centre: Centre, requester: Requester, told: Told) -> None:
     """Records that a requester is told of patients. Durable when it returns, or counted for the next write."""
-    if requester.actor.role is Role.KIOSK:
+    if requester.actor.role in (Role.KIOSK, Role.INTEGRATION):
         _count(centre, requester, told)
         return
     now_ms = centre.clock()
@@ -69,7 +69,7 @@ def _unrecorded(centre: Centre, requester: Requester, told: Told, now_ms: int) -
 
 
 def _count(centre: Centre, requester: Requester, told: Told) -> None:
-    """Counts the patients of a page for the row of the kiosk and the day."""
+    """Counts the patients of a page for the row of the kiosk or integration and the day."""
     if told.kind in UNRECORDED_TO_KIOSKS or not told.patients:
         return
     now_ms = centre.clock()

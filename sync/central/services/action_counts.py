@@ -43,12 +43,14 @@ def counted(
         raise
     finally:
         if outcome:
-            count_outcome(centre, requester, action_type, outcome)
-            centre.counts.add(Measure.ACTION_SECONDS, requester.channel, value=time.perf_counter() - began_s)
+            count_outcome(centre, requester, action_type, outcome, time.perf_counter() - began_s)
     return answer
 
 
-def count_outcome(centre: Centre, requester: Requester, action_type: str, outcome: str) -> None:
-    """Counts an outcome: `done`, or the code of the error."""
+def count_outcome(
+    centre: Centre, requester: Requester, action_type: str, outcome: str, seconds: float | None = None
+) -> None:
+    """Counts an outcome: `done`, or the code of the error. `seconds` is None where the rules were not asked."""
     is_known = action_type in centre.definitions.actions or action_type in _OF_STAFF
-    centre.counts.add(Measure.ACTIONS, action_type if is_known else UNKNOWN, requester.channel, outcome)
+    name = action_type if is_known else UNKNOWN
+    centre.counts.add(Measure.ACTIONS, name, requester.channel, outcome, seconds=seconds)

@@ -33,7 +33,12 @@ _UNAUTHORIZED = ApiError("unauthorized", "A valid bearer token is needed.")
 _FORBIDDEN = ApiError("forbidden", "This token may not do that.")
 _VISIT_UNKNOWN = ApiError("visit_unknown", "The hospital does not know the visit of this token yet.")
 _VISIT_ENDED = ApiError("visit_ended", "The visit of this token is over.")
-_ACTORS = {Role.STAFF: STAFF, Role.PATIENT: PATIENT, Role.VISIT: VISIT}
+_ACTORS = {
+    Role.STAFF: STAFF,
+    Role.PATIENT: PATIENT,
+    Role.VISIT: VISIT,
+    Role.INTEGRATION: Actor(Role.INTEGRATION),
+}
 _ENDED = {
     TokenState.REVOKED: AuditKind.REFUSED_REVOKED,
     TokenState.REPLACED: AuditKind.REFUSED_REPLACED,

@@ -11,7 +11,7 @@ from sync.central.records.appointments import bookings
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings, read_site
-from sync.central.services.answers import journey_of
+from sync.central.services.answers import journey_of, offered
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.told import Told
 from sync.central.store.transactions import ReadTransaction
@@ -20,7 +20,7 @@ from sync.journey.definitions import Definitions
 from sync.journey.grace import is_within_reach
 from sync.journey.meaning import is_worth_offering, waits
 from sync.journey.model import VISIT, Actor, Appointment, Journey, QueueEntry, QueueId, Role
-from sync.journey.rules import available_actions, next_exam
+from sync.journey.rules import next_exam
 from sync.rebase import with_bookings
 
 NOT_COUNTED: Mapping[QueueId, int] = MappingProxyType({})
@@ -102,24 +102,24 @@ def current_state(
         journey.state,
         [_queue_detail(db, definitions, journey, e, ahead) for e in journey.entries if e.state in definitions.listed],
         [_appointment_detail(appointment, site) for appointment in journey.appointments],
-        available_actions(definitions, journey, actor),
+        offered(definitions, site, journey, actor),
         iso(now_ms, zone),
         journey.journey_version,
     )
-    return _of_a_visit(definitions, journey, state) if actor.role is Role.VISIT else state
+    return _of_a_visit(definitions, site, journey, state) if actor.role is Role.VISIT else state
 
 
-def offered_actions(definitions: Definitions, journey: Journey) -> tuple[str, ...]:
+def offered_actions(definitions: Definitions, site: SiteSettings, journey: Journey) -> tuple[str, ...]:
     """The actions that the page of a visit offers."""
     following = next_exam(definitions, journey)
-    available = available_actions(definitions, journey, VISIT)
+    available = offered(definitions, site, journey, VISIT)
     return tuple(each for each in available if is_worth_offering(definitions.actions[each], journey, following))
 
 
-def _of_a_visit(definitions: Definitions, journey: Journey, state: CurrentState) -> CurrentState:
+def _of_a_visit(definitions: Definitions, site: SiteSettings, journey: Journey, state: CurrentState) -> CurrentState:
     """A state without bookings and without the hospital's own names of exams: a finder of the code may see it."""
     entries = [replace(each, exam_id="") for each in state.queue_details]
-    actions = offered_actions(definitions, journey)
+    actions = offered_actions(definitions, site, journey)
     return replace(state, queue_details=entries, appointments=[], available_actions=actions)
 
 

@@ -159,7 +159,7 @@ def _answer(
     if isinstance(outcome, ApiError):
         return refused(outcome)
     if isinstance(outcome, Refusal):
-        answer = refused_by_rules(outcome, subject.patients)
+        answer = refused_by_rules(outcome, context.site, subject.patients)
         if outcome.code not in _NEVER_POSSIBLE:
             _store(context, subject, answer)
         return answer

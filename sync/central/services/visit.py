@@ -74,7 +74,7 @@ def read_visit(centre: Centre, patient_id: str) -> Told | ApiError:
 def _view(
     db: ReadTransaction, definitions: Definitions, site: SiteSettings, journey: Journey, now_ms: int
 ) -> VisitView:
-    actions = offered_actions(definitions, journey)
+    actions = offered_actions(definitions, site, journey)
     return VisitView(
         say(_situation(definitions, site, journey, actions)),
         tuple(_line(db, definitions, journey, e) for e in journey.entries if e.state in definitions.listed),

@@ -5,6 +5,8 @@ own name for it), `text` for the rest, 0 or 1 for truth, a primary key in every 
 Columns named `*_ms` hold UTC milliseconds, columns named `*_day` ISO dates of the site, and JSON is text.
 """
 
+from sync.central.store.schema_feed import FEED_TABLES
+from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
 
 _SITE = (
@@ -17,7 +19,8 @@ _SITE = (
         languages text not null,           -- JSON list
         desk_exam_id text not null,        -- the exam that a patient without a booking is queued for
         ticket_prefix text not null,       -- prefix of the queue numbers that the centre gives
-        refuse_short_uids bigint not null  -- 1: cards of iso14443a with a UID of 4 bytes are not accepted
+        refuse_short_uids bigint not null, -- 1: cards of iso14443a with a UID of 4 bytes are not accepted
+        deciders text not null             -- JSON: action -> who decides it, since when; the centre where it is missing
     )""",
     # The clock of the site by which the days of bookings were derived.
     """create table derived_days (
@@ -277,6 +280,24 @@ _JOURNEYS = (
         recorded_ms bigint not null
     )""",
     "create index actions_of_patient on actions (patient_id)",
+    # What the hospital's other system did, in the time in which it decides.
+    """create table shadow_words (
+        word_id text primary key,          -- made by the other system
+        patient_id text not null references patients (patient_id),
+        action_type text not null,
+        decider text not null,             -- legacy or shadow, as the site said then
+        outcome text not null,             -- followed, corrected, late or refused
+        leg bigint not null,               -- of the journey here, before the word, like the next one
+        state text not null,
+        from_state text not null,          -- as the other system says it, like the next one
+        to_state text not null,
+        differences text not null,         -- JSON list; always empty in legacy, where the rules are not asked
+        at_ms bigint not null,             -- when the other system did it
+        recorded_ms bigint not null
+    )""",
+    "create index words_of_patient on shadow_words (patient_id, at_ms)",
+    "create index words_of_action on shadow_words (action_type, recorded_ms)",
+    "create index words_by_age on shadow_words (recorded_ms)",
 )
 
 _ACCESS = (
@@ -367,7 +388,9 @@ _LEGACY = (
 )
 
 # The statements of each schema version, in order: the first tuple leads to version 1.
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *_LEGACY, *KIOSK_TABLES),)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *_LEGACY, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
+)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 VERSION_TABLE = """create table if not exists schema_version (

@@ -11,8 +11,10 @@ from sync.central.web.card_api import card_api
 from sync.central.web.client_api import add_client_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
+from sync.central.web.events_api import events_api
 from sync.central.web.health_api import add_health_api
 from sync.central.web.http import harden
+from sync.central.web.import_api import import_api
 from sync.central.web.inbox_api import inbox_api
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.metrics_api import add_metrics_api
@@ -22,6 +24,7 @@ from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
 from sync.central.web.queue_api import queue_api
 from sync.central.web.session_api import session_api
+from sync.central.web.shadow_api import shadow_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff_api import staff_api
 from sync.central.web.visit_api import visit_api
@@ -57,6 +60,9 @@ def create_app(
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
+    app.register_blueprint(shadow_api(centre, endpoints))
+    app.register_blueprint(events_api(centre, endpoints))
+    app.register_blueprint(import_api(centre, endpoints))
     add_kiosk_api(app, centre, most_waiting, contracts=endpoints.contracts)
     add_health_api(app, centre, endpoints.contracts)
     add_metrics_api(app, centre, endpoints.contracts)

@@ -29,6 +29,8 @@ class Contract(msgspec.Struct, frozen=True):
     - `refuses`: its own codes, beside those that its token and its body bring.
     - `ends`: the codes of a call of a kiosk, whose refusals are of another form.
     - `media`: the media type of its answer. `is_cached`: it has an entity tag, and caches may keep it.
+    - `takes`: the media types of a body that is a document of the hospital.
+    - `goes_on`: the answer may be 202, where what was begun goes on.
     - `fails`: the type of an answer with 503 that is no error, such as that of the health.
     - `by_cookie`: it takes the cookie of a session in place of a token.
     """
@@ -45,6 +47,8 @@ class Contract(msgspec.Struct, frozen=True):
     is_cached: bool = False
     fails: type[msgspec.Struct] | None = None
     by_cookie: bool = False
+    takes: tuple[str, ...] = ()
+    goes_on: bool = False
 
     @property
     def kinds(self) -> list[Any]:
@@ -61,7 +65,7 @@ class Contract(msgspec.Struct, frozen=True):
             own = (*own, *_OF_A_TOKEN)
         if Role.VISIT in self.roles:
             own = (*own, *_OF_A_VISIT)
-        return (*own, *_OF_A_BODY) if self.body is not None else own
+        return (*own, *_OF_A_BODY) if self.body is not None or self.takes else own
 
     def by_status(self, *, is_named: bool) -> Mapping[HTTPStatus, tuple[str, ...]]:
         """The codes of each status, sorted. `is_named`: the path names a record, perhaps one of no path."""

@@ -10,6 +10,8 @@ import msgspec
 from flask import Flask
 from werkzeug.routing import Rule
 
+from sync.central.feed.courier import WebhookMessage
+from sync.central.feed.signing import HEADERS
 from sync.central.network.bearer import SECURE_SESSION, SESSION
 from sync.central.network.headers import JSON
 from sync.central.services.error_codes import CODES
@@ -36,11 +38,14 @@ _TAGS = {
     "staff": "A patient's record, for staff",
     "cards": "Cards, for staff",
     "inbox": "Cases that the rules cannot decide, for staff",
+    "integration": "For the hospital's system: docs/integration.md",
+    "shadow": "For another system of the hospital that decides some actions: docs/shadow.md",
     "kiosk": "For kiosks: docs/protocol.md",
     "documents": "These documents",
     "client": "The client library, for pages",
     "health": "For programs that watch the centre",
 }
+_TAG_OF = {"import": "integration", "events": "integration"}
 _HEADERS = {
     "request-id": {
         "description": "The request's own X-Request-ID, or a new one. The centre's log names it.",
@@ -60,7 +65,7 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
     """The document of every route with a contract."""
     routes = sorted(_routes(app, contracts), key=lambda each: (each[0].rule, each[1]))
     kinds = [kind for _, _, contract in routes for kind in contract.kinds]
-    schemas = Schemas([*kinds, ErrorBody, CallRefused])
+    schemas = Schemas([*kinds, ErrorBody, CallRefused, WebhookMessage])
     responses: dict[str, Any] = {}
     paths: dict[str, dict[str, Any]] = {}
     for rule, method, contract in routes:
@@ -77,6 +82,7 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
+        "webhooks": {"event": {"post": _webhook(schemas)}},
         "components": {
             "schemas": schemas.components,
             "responses": dict(sorted(responses.items())),
@@ -85,6 +91,25 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
                 "token": {"type": "http", "scheme": "bearer", "description": "Made by kiosk-central token."},
                 "session": {"type": "apiKey", "in": "cookie", "name": SESSION, "description": unwrapped(_COOKIE)},
             },
+        },
+    }
+
+
+def _webhook(schemas: Schemas) -> dict[str, Any]:
+    """What the centre sends to the receiver of a webhook."""
+    return {
+        "operationId": "webhook_event",
+        "summary": "Take what has happened.",
+        "description": "Signed as Standard Webhooks has it: docs/integration.md.",
+        "tags": ["integration"],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in HEADERS
+        ],
+        "requestBody": {"required": True, "content": {JSON: {"schema": schemas.of(WebhookMessage)}}},
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "The receiver wants no more."},
+            "default": {"description": "It is sent again later."},
         },
     }
 
@@ -107,7 +132,7 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
     found: dict[str, Any] = {
         "operationId": f"{blueprint or 'health'}_{name.replace('-', '_')}{'_older' if _is_older(rule) else ''}",
         "summary": f"{contract.title}.",
-        "tags": [blueprint or "health"],
+        "tags": [_TAG_OF.get(blueprint, blueprint) or "health"],
         "security": [{"session": []}] if contract.by_cookie else [{"token": [role.value]} for role in contract.roles],
         "parameters": [*_in_path(rule), *_in_query(contract, schemas)],
         "responses": _responses(rule, contract, schemas, responses),
@@ -116,6 +141,9 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
         found |= {"deprecated": True, "description": "An older spelling of the path with hyphens."}
     if contract.body is not None:
         found["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas.of(contract.body)}}}
+    if contract.takes:
+        forms = {media: {"schema": {} if media == JSON else {"type": "string"}} for media in contract.takes}
+        found["requestBody"] = {"description": "As docs/import.md has it.", "required": True, "content": forms}
     return found
 
 
@@ -144,6 +172,9 @@ def _given(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _responses(rule: Rule, contract: Contract, schemas: Schemas, shared: dict[str, Any]) -> dict[str, Any]:
     found = {str(contract.status.value): _granted(contract, schemas)}
+    if contract.goes_on:
+        begun = {**_granted(contract, schemas), "description": "It was begun: `Location` says where to ask."}
+        found["202"] = begun | {"headers": _headers("request-id", "retry-after")}
     if contract.is_cached:
         found["304"] = {"description": "The client has it already.", "headers": _headers("request-id", "etag")}
     codes = contract.by_status(is_named=bool(rule.arguments))

@@ -66,7 +66,11 @@ _PERFORM_ACTION = Contract(
     CurrentState,
     _PEOPLE,
     body=PerformAction,
-    refuses=("missing_action_type", "unknown_patient", "card_of_another", "card_blocked", *OF_AN_ACTION, *BY_THE_RULES),
+    refuses=(
+        *("missing_action_type", "unknown_patient", "card_of_another", "card_blocked", "decided_elsewhere"),
+        *OF_AN_ACTION,
+        *BY_THE_RULES,
+    ),
 )
 
 

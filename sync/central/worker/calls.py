@@ -8,9 +8,12 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 from wsgiref.types import WSGIApplication
+
+from msgspec.structs import replace
 
 from sync.central.frames import (
     LENGTH_SIZE,
@@ -21,10 +24,12 @@ from sync.central.frames import (
     Gone,
     Message,
     Parked,
+    Part,
     Ready,
     Rest,
     ToGateway,
     ToWorker,
+    Want,
     decode_for_worker,
     encode,
     length_of,
@@ -35,6 +40,7 @@ from sync.central.web.socket_offer import OFFER
 from sync.central.worker.afterwork import Afterwork
 from sync.central.worker.environ import answer_of, encoded, environ_of
 from sync.central.worker.sockets import HeldSockets
+from sync.central.worker.uploads import Upload
 from sync.logs import Serving
 
 log = logging.getLogger(__name__)
@@ -69,6 +75,7 @@ class Calls:
         self._rest = b""  # what the gateway has of the last body that was told to many
         self._parked = threading.Condition()
         self._later: dict[int, _Later] = {}
+        self._uploads: dict[int, Upload] = {}
         self._afterwork = Afterwork()
         self._sockets = HeldSockets(self._send, self._afterwork)
         self._threads = [threading.Thread(target=self._work, name=f"call-{n}", daemon=True) for n in range(THREADS)]
@@ -116,15 +123,33 @@ class Calls:
     def _take(self, frame: ToWorker) -> None:
         if isinstance(frame, Call):
             environ = environ_of(frame)
-            with Serving(environ.get(_REQUEST_ID, "")):
+            with Serving(environ.get(_REQUEST_ID, "")), self._receiving(frame, environ):
                 self._answer(frame, environ)
+        elif isinstance(frame, Part):
+            if (upload := self._uploads.get(frame.number)) is not None:
+                upload.take(frame)
         elif isinstance(frame, Message):
             self._sockets.take(frame)
         elif isinstance(frame, Gone):
             later = self._unpark(frame.number)
             if later is not None:
                 later.end()
+            if (upload := self._uploads.get(frame.number)) is not None:
+                upload.end()
             self._sockets.forget(frame.number)
+
+    @contextmanager
+    def _receiving(self, call: Call, environ: dict[str, Any]) -> Iterator[None]:
+        """Has the body of an upload come part by part while the call is answered."""
+        if not call.is_upload:
+            yield
+            return
+        upload = self._uploads[call.number] = Upload(lambda: self._send(Want(call.number)))
+        environ["wsgi.input"] = upload
+        try:
+            yield
+        finally:
+            del self._uploads[call.number]
 
     def _answer(self, call: Call, environ: dict[str, Any]) -> None:
         later = environ[LATER] = _Later(call.number, self._deliver, self._park)
@@ -162,21 +187,24 @@ class Calls:
         self._unpark(number)
 
     def _send_with_rest(self, answer: Answer, rest: bytes) -> None:
-        document = encode(answer)
         with self._writing:
+            document = self._encoded(answer)
             if rest and rest is not self._rest:
                 document, self._rest = encode(Rest(rest)) + document, rest
-            self._link.sendall(self._with_counts(document))
+            self._link.sendall(document)
 
     def _send(self, frame: ToGateway) -> None:
-        document = encode(frame)
         with self._writing:
-            self._link.sendall(self._with_counts(document))
+            self._link.sendall(self._encoded(frame))
 
-    def _with_counts(self, document: bytes) -> bytes:
-        """A document after what was counted before it."""
+    def _encoded(self, frame: ToGateway) -> bytes:
+        """A frame with what was counted before it. The caller holds `_writing`: no later answer overtakes a count."""
         counts = self._counts.take()
-        return encode(Counted(counts)) + document if counts else document
+        if not counts:
+            return encode(frame)
+        if isinstance(frame, Answer):
+            return encode(replace(frame, counts=counts))
+        return encode(Counted(counts)) + encode(frame)
 
 
 class _Later:

@@ -10,6 +10,7 @@ from pathlib import Path
 from flask import Flask
 
 from sync.central.centre import Centre
+from sync.central.feed.delivery import Delivery
 from sync.central.frames import Begin
 from sync.central.maintenance.health_schedule import HealthSchedule
 from sync.central.maintenance.housekeeping import Housekeeping
@@ -77,6 +78,7 @@ class Worker:
         self.counts = centre.counts
         self._housekeeping = Housekeeping(self._centre, audit_days=plan.audit_days or KEPT_DAYS, is_main=plan.is_main)
         self._health = HealthSchedule(centre)
+        self._delivery = Delivery(self._centre)
         self._following = ExitStack()
         self._following.enter_context(following(centre.store.news, host_id(centre.store.place.state), centre.clock))
         self._watch = DatabaseWatch(self._centre.store.tend, _end_process)
@@ -94,6 +96,7 @@ class Worker:
             raise
         self._housekeeping.start()
         self._health.start()
+        self._delivery.start()
         self._centre.store.check_in_background()
         self._watch.start()
 
@@ -108,6 +111,7 @@ class Worker:
         if self._control is not None:
             self._control.stop()
         self._health.stop()
+        self._delivery.stop()
         self._housekeeping.stop()
         self._following.close()
         self._centre.store.close()

@@ -303,6 +303,8 @@ ALL: dict[str, Scene] = {
     "refused": done_here(greeting, refused=True),
     "reversed": done_here(number, reversals=REVERSALS),
     "needs staff": set_to(greeting, needs_staff=True),
+    "awaited": set_to(greeting, awaited=True),
+    "called and awaited": set_to(called, awaited=True),
     "number that needs staff": set_to(number, needs_staff=True),
     "called and needs staff": set_to(called, needs_staff=True),
     **{f"state {state}": in_state(state) for state in STATES},

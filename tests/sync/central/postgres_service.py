@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from sync.central.gateway.routing import place_of as place_of_token
-from sync.central.network.bearer import place_key_of
+from sync.central.network.bearer import token_id_of
 from sync.central.store.place import place_of
 from sync.control import ask, socket_path
 from tests.sync.central.databases import Database
@@ -52,7 +52,7 @@ class Service:
         """A token whose calls the worker of a place answers."""
         while True:
             made = str(self.ask("token", **whose)["token"])
-            if place_of_token(place_key_of(made), self.workers) == place:
+            if place_of_token(token_id_of(made), self.workers) == place:
                 return made
 
     def worker_pids(self) -> set[int]:

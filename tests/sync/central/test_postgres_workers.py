@@ -19,19 +19,20 @@ import requests
 
 from sync.agent.client import Accepted, CentralClient
 from sync.central.gateway.routing import place_of
-from sync.central.network.bearer import SESSION, place_key_of
+from sync.central.network.bearer import SESSION, token_id_of
 from sync.control import ControlError, NotRunning
 from sync.ids import new_id
 from sync.protocol import Enrolment, EnrolRequest, PullRequest
 from sync.visit_secret import hash_of_secret, make_secret
 from tests.sync.central.conftest import LONG
 from tests.sync.central.databases import Cluster, Database
+from tests.sync.central.feed.receiver import WebhookReceiver
 from tests.sync.central.held import Held
 from tests.sync.central.postgres_service import Service, wait
 
 pytestmark = [pytest.mark.processes, pytest.mark.one_database, pytest.mark.xdist_group("two workers")]
 KILLS = 50 if LONG else 2
-PATIENTS = 100 + 30 * KILLS
+PATIENTS = 130 + 30 * KILLS
 STAFF: dict[str, object] = {"role": "staff", "name": "desk"}
 
 
@@ -122,7 +123,7 @@ class _Kiosk:
         code = service.ask("enroll-code")["code"]
         enrolled = CentralClient(service.url).enrol(EnrolRequest(code=code, name="Lobby"))
         assert isinstance(enrolled, Accepted)
-        self.place = place_of(place_key_of(enrolled.answer.token), 2)
+        self.place = place_of(token_id_of(enrolled.answer.token), 2)
         return enrolled.answer
 
     def pull(self, cursor: int, wait_s: float) -> Held:
@@ -169,7 +170,7 @@ def test_a_visit_that_ends_at_another_worker_closes_the_socket_of_its_code(ward:
     for action_type in ("scan_nfc", "register", "confirm_arrival"):
         assert ward.service.act(desk, action_type, new_id(), patient_id).status_code == 200
     secret = make_secret()
-    while place_of(place_key_of(secret), 2) == place:
+    while place_of(token_id_of(secret), 2) == place:
         secret = make_secret()
     with psycopg.connect(ward.database.url) as rows:
         rows.execute(
@@ -279,3 +280,62 @@ def test_both_workers_stop_in_order(cluster: Cluster, tmp_path: Path):
         wait(lambda: len(service.worker_pids()) == 2)
         assert service.stop() == (0, "")
         assert Service(Database(url, tmp_path / "state")).stop() == (0, "")
+
+
+# The hospital's system.
+
+ARRIVAL = ("scan_nfc", "register", "confirm_arrival")
+NEWCOMERS = 20
+
+
+def arrive(ward: Ward, token: str, patient_id: str) -> None:
+    """A patient arrives and gets a number, however often a worker dies meanwhile."""
+    for action_type in ARRIVAL:
+        action_id = new_id()
+        while True:
+            with suppress(requests.RequestException):
+                if ward.service.act(token, action_type, action_id, patient_id).ok:
+                    break
+
+
+def events(ward: Ward, token: str, **query: Any) -> Any:
+    answer = ward.service.call("GET", "/events/", token, params=query)
+    assert answer.ok, answer.text
+    return answer.json()
+
+
+def test_a_reader_of_the_feed_misses_nothing_while_two_workers_write(ward: Ward):
+    writers = [ward.service.token(place, **STAFF) for place in (0, 1)]
+    engine = ward.service.token(0, role="integration", name="Engine")
+    begin = cursor = events(ward, engine, after="now")["cursor"]
+    people = [ward.newcomer() for _ in range(NEWCOMERS)]
+    read: list[str] = []
+    with ThreadPoolExecutor(8) as pool:
+        arrivals = [pool.submit(arrive, ward, writers[n % 2], each) for n, each in enumerate(people)]
+        while len(read) < 2 * NEWCOMERS:
+            page = events(ward, engine, after=cursor, wait=25, limit=3)
+            read += [event["id"] for event in page["events"]]
+            cursor = page["cursor"]
+        for each in arrivals:
+            each.result()
+    again = events(ward, engine, after=begin, limit=500)["events"]
+    assert read == [event["id"] for event in again]
+    assert len(set(read)) == 2 * NEWCOMERS
+
+
+def test_a_webhook_gets_every_event_in_order_while_workers_are_killed(ward: Ward):
+    receiver = WebhookReceiver()
+    receiver.secret = str(ward.service.ask("webhook-add", url=receiver.url, types=["arrived"])["secret"])
+    token = ward.service.token(1, **STAFF)
+    people = [ward.newcomer() for _ in range(6)]
+    for number, each in enumerate(people):
+        arrive(ward, token, each)
+        if number % 2:
+            os.kill(next(iter(ward.service.worker_pids())), signal.SIGKILL)
+            ward.await_both()
+    receiver.wait_until(lambda: len({message["data"]["patient_id"] for message in receiver.taken}) == len(people))
+    first_told = list(dict.fromkeys(message["data"]["patient_id"] for message in receiver.taken))
+    assert first_told == people
+    (webhook,) = ward.service.ask("webhooks")
+    ward.service.ask("webhook-remove", webhook_id=webhook["webhook_id"])
+    receiver.close()

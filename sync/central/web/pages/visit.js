@@ -4,7 +4,7 @@ import { Actions } from "/client/actions.js";
 import { waitAfter } from "/client/backoff.js";
 import { Channel, TIMES } from "/client/channel.js";
 
-const LOOK_MS = 15_000; // the socket tells of no move in the line
+const LOOK_MS = 30_000; // the socket tells of no move in the line
 const BACKOFF = { firstMs: 2_000, mostMs: 60_000 };
 const API = "/api/v1";
 const at = (id) => document.getElementById(id);
@@ -13,6 +13,7 @@ let words = { texts: {}, catalogs: [] };
 let language = "";
 let secret = "";
 let model = { kind: "starting" };
+let drawn = "";
 let failures = 0;
 let timer = 0;
 let looking = false;
@@ -58,13 +59,19 @@ async function look() {
   show({ ...next, busy: model.busy, trouble: troubleAt(next) });
   if (next.kind === "ended") return channel.close();
   if (next.kind === "visit" && !next.away) channel.open();
-  timer = setTimeout(look, failures ? BACKOFF.firstMs + waitAfter(failures, BACKOFF) : LOOK_MS);
+  lookIn(failures ? BACKOFF.firstMs + waitAfter(failures, BACKOFF) : LOOK_MS);
 }
 
 /** What became of a press stays in sight while nothing else is said; that nobody answered, while nobody answers. */
 function troubleAt(next) {
   const isSame = JSON.stringify(next.visit?.said) === JSON.stringify(model.visit?.said);
   return isSame && (model.trouble === "refused" || next.away) ? model.trouble : "";
+}
+
+// A page that nobody sees asks nothing. It looks at once when it is seen again.
+function lookIn(ms) {
+  clearTimeout(timer);
+  timer = setTimeout(() => document.hidden || look(), ms);
 }
 
 async function ask() {
@@ -103,9 +110,13 @@ function show(next) {
   model = next;
   document.documentElement.lang = language;
   document.title = at("name").textContent = own("name");
+  at("foot").textContent = model.kind === "visit" ? own("as_of", { time: clock(model.visit.timestamp) }) : "";
+  // A screen reader reads what is drawn again, and a finger may be on it.
+  const said = JSON.stringify([language, model], (name, value) => (name === "timestamp" ? undefined : value));
+  if (said === drawn) return;
+  drawn = said;
   at("languages").replaceChildren(...words.catalogs.map(choice));
   at("content").replaceChildren(...SCREENS[model.kind]().filter(Boolean));
-  at("foot").textContent = model.kind === "visit" ? own("as_of", { time: clock(model.visit.timestamp) }) : "";
 }
 
 const SCREENS = {
@@ -194,4 +205,8 @@ function clock(moment) {
 window.addEventListener("hashchange", open);
 // A telephone that comes out of a pocket shows what is true now.
 document.addEventListener("visibilitychange", () => !document.hidden && secret && model.kind !== "ended" && look());
-start();
+begin();
+
+function begin() {
+  start().catch(() => setTimeout(begin, BACKOFF.firstMs));
+}

@@ -134,7 +134,7 @@ def test_a_token_is_listed_and_ended_by_its_id(shell: Shell):
         "active",
     )
     assert [each["expires_ms"] - each["created_ms"] for each in (first, second)] == [90 * DAY_MS, 365 * DAY_MS]
-    assert f"{token_id}  staff    Ward 3 board  made " in shell("tokens")
+    assert f"{token_id}  staff        Ward 3 board  made " in shell("tokens")
     shell("token-revoke", token_id.upper())
     assert [each["name"] for each in listed(shell)] == ["front desk"]
     assert [each["state"] for each in listed(shell, "--all")] == ["revoked", "active"]
@@ -241,6 +241,7 @@ def test_the_site_is_shown_and_set(shell: Shell):
         "languages": ["ko", "en"],
         "ticket_prefix": "C",
         "refuse_short_uids": False,
+        "decides": [],
         "public_url": "",
         "trusted_proxies": [],
         "allowed_origins": [],
@@ -439,6 +440,7 @@ WITHOUT_DATABASE = {
     "migrate-legacy": "migrate-legacy --forget --to URL",
     "move": "move --from URL --to sqlite:///other.db",
     "run": "run --database URL",
+    "shadow": "shadow --database URL",
     "site": "site --database URL",
     "take-in": "take-in --database URL FILE",
     "token": "token --database URL --role staff --name desk",

@@ -22,15 +22,21 @@ from sync.central.records.bindings import bind, read_binding
 from sync.central.records.cases import NewCase, open_case
 from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
 from sync.central.records.site import read_site, set_demo
+from sync.central.records.webhooks import DeadLetter, add_dead_letters
 from sync.central.services.demo_hospital import demo_cards
+from sync.central.services.requester import Requester
+from sync.central.services.requests import ActionRequest
+from sync.central.services.take_word import take_word
+from sync.central.services.word_bodies import read_word
 from sync.control import ControlServer, socket_path
 from sync.ids import new_id
-from sync.journey.model import KioskId, Role
+from sync.journey.model import Actor, KioskId, Role
 from sync.set_aside import SetAside, line_of
 from tests.sync.central.door.marked import ANNA, BORIS, CLARA, DORA, STRANGE_CARD, Marked
 from tests.sync.central.wire import BY_STAFF
 
 USER = f"command line:{pwd.getpwuid(os.getuid()).pw_name}"
+OTHER_SYSTEM = Requester(Actor(Role.INTEGRATION), "integration:old", "legacy")
 Prepare = Callable[[Marked], dict[str, Any]]
 
 
@@ -71,6 +77,18 @@ def taken_by(marked: Marked) -> dict[str, Any]:
 def with_tokens(marked: Marked) -> dict[str, Any]:
     marked.centre.token(Role.PATIENT, CLARA)
     marked.centre.token(Role.STAFF, name="Ward")
+    return {}
+
+
+def differing(marked: Marked) -> dict[str, Any]:
+    """A word about Anna that the rules see differently."""
+    marked.centre.do("site", decides=["register=shadow"])
+    told = {"word_id": new_id(), "patient_id": ANNA, "action_type": "register", "from": "ARRIVED", "to": "FINISHED"}
+    entries = [{"queue_id": marked.queue_id, "state": "completed"}]
+    word = read_word({**told, "at": marked.centre.clock(), "entries": entries})
+    assert isinstance(word, ActionRequest)
+    assert take_word(marked.centre.parts, OTHER_SYSTEM, word).done
+    marked.forget()
     return {}
 
 
@@ -147,6 +165,14 @@ def to_back_up(marked: Marked) -> dict[str, Any]:
     return {"file": str(marked.directory / "backup.db")}
 
 
+def a_webhook(marked: Marked) -> dict[str, Any]:
+    """A webhook with a dead letter about Anna."""
+    webhook_id = marked.centre.do("webhook-add", url="https://engine.example/")["webhook_id"]
+    with marked.centre.store.write() as db:
+        add_dead_letters(db, webhook_id, [DeadLetter("evt_1", 1, 0, "HTTP 500")])
+    return {"webhook_id": webhook_id}
+
+
 # `backup` tells of nobody: what it writes into a file has a row of its own kind.
 OPERATIONS = {
     "site": asked(),
@@ -154,6 +180,7 @@ OPERATIONS = {
     "import-rows": asked(BORIS, prepare=taken_by),
     "import-day": asked(day="2026-03-02", named=["BOOKING-MARK-ANNA", "BOOKING-MARK-BORIS"]),
     "import-done": asked(rows={}),
+    "watch-turn": asked(folder_id="f", holder="h"),
     "token": asked(role="patient", patient_id=ANNA),
     "tokens": asked(CLARA, prepare=with_tokens),
     "token-revoke": asked(prepare=a_token),
@@ -178,9 +205,16 @@ OPERATIONS = {
     "card-keys-begin": asked(),
     "card-keys-walk": asked(),
     "access-log": asked(ANNA, BORIS, prepare=looked_at),
+    "shadow": asked(ANNA, prepare=differing),
     "check": asked(ANNA, prepare=unwell),
     "clock": asked(),
     "backup": asked(prepare=to_back_up),
+    "webhooks": asked(prepare=a_webhook),
+    "webhook-add": asked(url="https://engine.example/"),
+    "webhook-rotate": asked(prepare=a_webhook),
+    "webhook-remove": asked(prepare=a_webhook),
+    "webhook-dead": asked(prepare=a_webhook),
+    "webhook-retry": asked(prepare=a_webhook),
 }
 # Each command, by the operations that it asks, and its arguments after the database.
 COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
@@ -213,14 +247,22 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
     "bindings unblock": (("binding-unblock",), lambda marked: [ANNA, marked.binding_id]),
     "card-keys": (("card-keys", "card-keys-begin", "card-keys-walk"), lambda _: ["rotate"]),
     "access-log": (("access-log",), lambda _: []),
+    "shadow": (("shadow",), lambda _: []),
+    "webhooks list": (("webhooks",), lambda _: []),
+    "webhooks add": (("webhook-add",), lambda _: ["https://engine.example/"]),
+    "webhooks rotate": (("webhook-rotate",), lambda marked: [a_webhook(marked)["webhook_id"]]),
+    "webhooks remove": (("webhook-remove",), lambda marked: [a_webhook(marked)["webhook_id"]]),
+    "webhooks dead": (("webhook-dead",), lambda marked: [a_webhook(marked)["webhook_id"]]),
+    "webhooks retry": (("webhook-retry",), lambda marked: [a_webhook(marked)["webhook_id"]]),
     "check": (("check",), lambda _: []),
     "clock": (("clock",), lambda _: []),
     "backup": (("backup",), lambda marked: [str(marked.directory / "backup.db")]),
 }
 # The report of an import names the rows of the operator's own document.
 NAMED_BY_THE_OPERATOR = {"import": {DORA}}
-# These tell of nobody: one serves, the others copy a database while no service runs.
-WITHOUT_OPERATION = {"run", "restore", "move", "migrate-legacy"}
+# These tell of nobody: two run until they are stopped, the others copy a database while no service runs.
+WITHOUT_OPERATION = {"run", "watch", "restore", "move", "migrate-legacy"}
+OF_WATCH = {"watch-turn"}
 
 
 def a_document(marked: Marked) -> Path:
@@ -276,7 +318,7 @@ def leaves(command: click.Command, name: str = "") -> Iterator[str]:
 def test_every_command_is_run():
     """A new command needs a line in the table."""
     assert set(leaves(cli)) == set(COMMANDS) | WITHOUT_OPERATION
-    assert {op for ops, _ in COMMANDS.values() for op in ops} == set(OPERATIONS)
+    assert {op for ops, _ in COMMANDS.values() for op in ops} == set(OPERATIONS) - OF_WATCH
 
 
 @pytest.mark.parametrize("service", [False, True], ids=["file", "service"])

@@ -13,6 +13,8 @@ import pytest
 import requests
 
 from sync.cards import canonical_tag
+from sync.central.intake.order import Refusal, Report, Result
+from sync.central.records.document_imports import add_import, end_import
 from sync.central.web.patient_socket import COMMANDS, PATH
 from sync.ids import new_id
 from sync.journey.model import STAFF, Role
@@ -115,6 +117,7 @@ ASKED = {
     "case of a record that cannot be read": ask("GET", CASES + "<exception_id>/", CLARA, of=case_of(CLARA)),
     "no case": ask("GET", CASES + "<exception_id>/", of=of_nobody),
     "settle": ask("POST", CASES + "<exception_id>/settle/", BORIS, of=case_of(BORIS), how="discard", reason="x"),
+    "word of another system": ask("POST", f"{API}/shadow/", word_id=new_id()),
     "settle for another": ask(
         "POST", CASES + "<exception_id>/settle/", ANNA, of=case_of(BORIS), how="reassign", patient_id=ANNA
     ),
@@ -122,6 +125,9 @@ ASKED = {
 # What kiosks call, in tests of their own below; and the socket.
 WIRE = ("sync/push", "sync/pull", "sync/lookup", "kiosks/enroll", "kiosks/token")
 OF_KIOSKS = {f"{API}/{name}" for name in WIRE}
+EVENTS = f"{API}/events/"
+IMPORT = f"{API}/import/"
+OF_INTEGRATIONS = {EVENTS, IMPORT, IMPORT + "<import_id>/"}
 
 
 @pytest.fixture
@@ -134,7 +140,7 @@ def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
 def test_every_route_is_asked(marked: MarkedOnline):
     """A new endpoint needs a line in the table, or a test below."""
     rules = {rule.rule for rule in marked.online.app.url_map.iter_rules()}
-    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | {PATH}
+    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {PATH}
 
 
 def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Response:
@@ -207,6 +213,61 @@ def test_no_other_role_is_told_of_anybody_where_staff_are(marked: MarkedOnline, 
         answer = send(marked, ASKED[name], token)
         assert marked.told(answer.text, marked.marks()) == set()
         assert answer.status_code in ((200,) if not about and answer.ok else (401, 403))
+
+
+# The hospital's system.
+
+
+def test_an_integration_is_told_of_events_alone_and_leaves_one_row_a_day_with_the_number_of_patients(
+    marked: MarkedOnline,
+):
+    token, marks = marked.centre.token(Role.INTEGRATION, name="Engine"), marked.marks()
+    assert marked.told(marked.online.call("GET", EVENTS, token).text, marks) == {ANNA}
+    for name in ASKED:
+        answer = send(marked, ASKED[name], token)
+        assert marked.told(answer.text, marks) == set()
+        assert answer.status_code == 403 or not ASKED[name].about
+    marked.write_tallies()
+    assert marked.noted() == {}
+    (row,) = marked.centre.rows("select who, detail from audit where kind = 'told:events'")
+    assert (row["who"].partition(" (")[0], json.loads(row["detail"])["count"]) == ("integration:Engine", 1)
+
+
+def a_report_about(marked: MarkedOnline, patient_id: str) -> str:
+    """The id of an import whose report names a patient."""
+    import_id, rows = new_id(), (Refusal(1, "patients", patient_id, "it is refused"),)
+    report = Report("utf-8", "JSON", False, {}, 0, 0, 1, rows, ())
+    with marked.centre.store.write() as db:
+        add_import(db, import_id, "integration:Engine", marked.centre.clock())
+        result = msgspec.json.encode(Result("some_refused", None, report)).decode()
+        end_import(db, import_id, result, marked.centre.clock())
+    return import_id
+
+
+def test_an_integration_that_is_told_a_report_leaves_one_row_a_day(marked: MarkedOnline):
+    token, import_id = marked.centre.token(Role.INTEGRATION, name="Engine"), a_report_about(marked, ANNA)
+    answer = marked.online.call("GET", f"{IMPORT}{import_id}/", token)
+    assert marked.told(answer.text, marked.marks()) == {ANNA}
+    marked.write_tallies()
+    (row,) = marked.centre.rows("select who, detail from audit where kind = 'told:import'")
+    assert (row["who"].partition(" (")[0], json.loads(row["detail"])["count"]) == ("integration:Engine", 1)
+
+
+def test_no_other_role_is_told_what_integrations_are(marked: MarkedOnline):
+    for token in (None, marked.nurse, marked.box.token, marked.online.own_token(ANNA)):
+        for path in (EVENTS, f"{IMPORT}{a_report_about(marked, ANNA)}/"):
+            answer = marked.online.call("GET", path, token)
+            assert answer.status_code in (401, 403)
+            assert marked.told(answer.text, marked.marks()) == set()
+        assert marked.online.call("POST", IMPORT, token, json={}).status_code in (401, 403)
+
+
+def test_a_document_that_nobody_can_take_tells_of_nobody(marked: MarkedOnline):
+    token = marked.centre.token(Role.INTEGRATION, name="Engine")
+    answer = marked.online.call("POST", IMPORT, token, json={"patients": [{"patient_id": ANNA}]})
+    while answer.json()["state"] == "taking":
+        answer = marked.online.call("GET", f"{IMPORT}{answer.json()['import_id']}/", token)
+    assert (answer.json()["outcome"], answer.json()["error"]) == ("failed", "the service is not running")
 
 
 # The socket.

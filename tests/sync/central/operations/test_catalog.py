@@ -225,6 +225,7 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "backup": backup,
     "take-in": take_in,
     "access-log": nothing("access-log"),
+    "shadow": nothing("shadow"),
 }
 
 
