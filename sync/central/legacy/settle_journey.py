@@ -3,7 +3,6 @@
 Pure, as the rules are. The journey follows its queue entry, as it does wherever the two are changed apart.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from operator import is_
 
@@ -29,8 +28,7 @@ class SettledJourney(msgspec.Struct, frozen=True):
 def settle_journey(definitions: Definitions, old: Journey, is_known: bool = True) -> SettledJourney:
     """Settles a journey with the entries and the bookings of its day. `is_known`: the old system has said its state."""
     journey, entry_changes = _without_second_entries(definitions, old)
-    live = [each for each in journey.entries if each.state in definitions.live]
-    current = _current(definitions, journey, live)
+    current = _current(definitions, journey)
     state = definitions.queue_to_journey[current.state] if current else _without_entry(definitions, journey.state)
     reasons = () if state == old.state or not is_known else (_reason(current, definitions),)
     if current is None and not _is_before_queue(definitions, state):
@@ -44,17 +42,19 @@ def _reason(current: QueueEntry | None, definitions: Definitions) -> Reason:
     return Reason.FOLLOWS_ENTRY if current and current.state in definitions.live else Reason.ORPHAN
 
 
-def _current(definitions: Definitions, journey: Journey, live: Sequence[QueueEntry]) -> QueueEntry | None:
+def _current(definitions: Definitions, journey: Journey) -> QueueEntry | None:
     """The entry that the journey follows; None where its state needs none.
 
-    The oldest that fits the state, else the oldest live one, else the last one that has ended, for a state that no
-    journey has without an entry.
+    The oldest live one that fits the state, else the oldest live one, else the last one that has ended, for a state
+    that no journey has without an entry. One that was missed comes after those that are not.
     """
     mapped = set(definitions.queue_to_journey.values())
+    live = [each for each in journey.entries if each.state in definitions.live]
+    live.sort(key=lambda each: each.state == definitions.day_end.entries_to)
     fits = [each for each in journey.entries if definitions.queue_to_journey[each.state] == journey.state]
     if journey.state in mapped:
         needs_live = definitions.journey_to_queue.get(journey.state) in definitions.live
-        standing = [each for each in fits if each.state in definitions.live] if needs_live else fits[-1:]
+        standing = [each for each in live if each in fits] if needs_live else fits[-1:]
         ended = _ended(definitions, journey)
         return next(iter([*standing, *live, *reversed(ended)]), None)
     waiting = [each for each in live if each.state != definitions.day_end.entries_to]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sync.central.legacy.reasons import Reason
@@ -85,7 +85,9 @@ def test_the_state_of_a_patient_of_whom_nothing_is_said_is_no_fault():
 ENTRIES = st.lists(st.tuples(st.sampled_from(RULES.queue_states), st.sampled_from(["blood", "xray"])), max_size=4)
 
 
+@example("UNREGISTERED", [("no_show", "blood"), ("waiting", "blood")])
 @given(st.sampled_from([*RULES.journey_states, "SLEEPING"]), ENTRIES)
+@settings(max_examples=500)
 def test_every_journey_agrees_with_its_entries_afterwards_and_a_second_look_changes_nothing(
     state: str, found: list[tuple[str, str]]
 ):
