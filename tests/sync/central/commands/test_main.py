@@ -134,7 +134,7 @@ def test_a_token_is_listed_and_ended_by_its_id(shell: Shell):
         "active",
     )
     assert [each["expires_ms"] - each["created_ms"] for each in (first, second)] == [90 * DAY_MS, 365 * DAY_MS]
-    assert f"{token_id}  staff    Ward 3 board  made " in shell("tokens")
+    assert f"{token_id}  staff        Ward 3 board  made " in shell("tokens")
     shell("token-revoke", token_id.upper())
     assert [each["name"] for each in listed(shell)] == ["front desk"]
     assert [each["state"] for each in listed(shell, "--all")] == ["revoked", "active"]
@@ -443,6 +443,8 @@ WITHOUT_DATABASE = {
     "token": "token --database URL --role staff --name desk",
     "token-revoke": "token-revoke --database URL 0123456789ab",
     "tokens": "tokens --database URL",
+    "watch": "watch --database URL .",
+    "webhooks": "webhooks list --database URL",
 }
 
 
