@@ -16,9 +16,10 @@ from typing import Any
 import click
 import msgspec
 
+from kiosk.addresses import ConfigError, check_central_url
 from kiosk.appliance.disk import kept_faults, room_faults
 from kiosk.appliance.status import outbox_rows, status
-from kiosk.config import Config, ConfigError, check_central_url, read_config
+from kiosk.config import Config, read_config
 from kiosk.enrol_code import NoCode, read_code
 from kiosk.signals import StopSignal
 from kiosk.store.old_site import Kept, UnknownAction, read_kept, set_aside

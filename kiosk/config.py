@@ -1,26 +1,21 @@
 """`config.toml`, read once into frozen objects. An unknown key or a wrong value is an error that names it."""
 
-import ipaddress
 import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
+from kiosk.addresses import ConfigError, check_central_url, is_loopback, is_proxy, parse_listen
 from sync.database_file import real_path
 from sync.tables import misfits
 
 DEFAULT_STORE = "/var/lib/nfc-kiosk/kiosk.db"
 DEFAULT_PAGE_SOCKET = "/run/nfc-kiosk/page.sock"  # the unit's directory, which its group may enter
 MAX_FILE = 1024 * 1024
-
-
-class ConfigError(ValueError):
-    """The file cannot be used. The message says what to change, for the person who edits it."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +110,24 @@ class DisplaySection(_Section, frozen=True, kw_only=True):
     bottom_mm: float = 900.0
 
 
+class VisitSection(_Section, frozen=True, kw_only=True):
+    """The centre's public URL, for the QR code with which a telephone opens the visit. "": no code is shown."""
+
+    url: str = ""
+
+
+class MetricsSection(_Section, frozen=True, kw_only=True):
+    """Where Prometheus reads this kiosk's metrics; nowhere without `listen`. Another machine shows the token."""
+
+    listen: str = ""
+    token_file: str = ""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return parse_listen(self.listen)
+
+
 class Config(_Section, frozen=True, kw_only=True):
     """The whole configuration."""
 
@@ -126,6 +139,8 @@ class Config(_Section, frozen=True, kw_only=True):
     card_form: tuple[CardFormSection, ...] = ()
     flow: FlowSection = FlowSection()
     display: DisplaySection = DisplaySection()
+    visit: VisitSection = VisitSection()
+    metrics: MetricsSection = MetricsSection()
 
     @property
     def store_path(self) -> Path:
@@ -204,49 +219,6 @@ def check_config(document: object, origin: str) -> Config:
     return config
 
 
-def parse_listen(text: str) -> tuple[str, int]:
-    """Returns host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ConfigError."""
-    host, _, port = text.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not bare or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise ConfigError(f"expected HOST:PORT, got {text[:80]!r}")
-    return bare, int(port)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-def check_central_url(url: str, plain_http: bool, proxy: str = "") -> str:
-    """Returns the centre's base URL without a trailing slash. `proxy` is that of [central].
-
-    Raises ConfigError where the text is no such URL, or where the token would cross a network unencrypted.
-    """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ConfigError(_NO_URL) from error
-    # A password or a query would end up in logs, and urlsplit lets white space through.
-    has_extras = not url.isprintable() or any(character in url for character in " @?#\\")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or has_extras:
-        raise ConfigError(_NO_URL)
-    # A proxy gets a plain request whole, whatever host it is for.
-    if parts.scheme == "http" and not plain_http and (proxy or not is_loopback(parts.hostname)):
-        raise ConfigError("plain http would send the token in clear: use https, or set [central] plain_http = true")
-    return url.rstrip("/")
-
-
-# The message leaves out the text, which may hold a password.
-_NO_URL = "expected a URL of the form https://host[:port], without user, query or white space"
-
-
 _ARRAYS: dict[str, type[_Section]] = {"reader": ReaderSection, "card_form": CardFormSection}
 _ATR_BYTES = range(5, 34)  # ISO 7816-3 ends an ATR at 33 bytes; the shortest of a contactless card has 5
 
@@ -291,6 +263,11 @@ def _faults(config: Config) -> Iterator[str]:
             check_central_url(config.central.url, config.central.plain_http, config.central.proxy)
     except ConfigError as error:
         yield f"[central] url: {error}"
+    try:
+        if config.visit.url:
+            check_central_url(config.visit.url, config.central.plain_http)
+    except ConfigError as error:
+        yield f"[visit] url: {error}"
     yield from _central_faults(config.central)
     for number, reader in enumerate(config.reader, 1):
         yield from (f"[[reader]] number {number}: {fault}" for fault in _reader_faults(reader))
@@ -298,6 +275,7 @@ def _faults(config: Config) -> Iterator[str]:
         yield from (f"[[card_form]] number {number} atr: {fault}" for fault in _card_form_faults(form.pattern))
     yield from _overlaps(config.reader)
     yield from _display_faults(config.display)
+    yield from _metrics_faults(config.metrics)
 
 
 def _central_faults(central: CentralSection) -> Iterator[str]:
@@ -308,18 +286,9 @@ def _central_faults(central: CentralSection) -> Iterator[str]:
         yield "[central] client_key: it needs client_cert, the certificate of the key"
     if central.proxy_login_file and not central.proxy:
         yield "[central] proxy_login_file: it needs proxy"
-    if central.proxy and not _is_proxy(central.proxy):
+    if central.proxy and not is_proxy(central.proxy):
         # The message leaves out the text, which may hold a password.
         yield "[central] proxy: expected http://host:port; user and password go into proxy_login_file"
-
-
-def _is_proxy(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        plain = f"http://{parts.netloc}" == url.rstrip("/") and "@" not in url and url.isprintable() and " " not in url
-        return bool(plain and parts.hostname and parts.port)
-    except ValueError:
-        return False
 
 
 def _page_socket_faults(config: Config) -> Iterator[str]:
@@ -389,6 +358,16 @@ def _display_faults(display: DisplaySection) -> Iterator[str]:
         yield "[display] resolution: expected pixels, 200 to 20000 each way"
     if not 0 <= display.bottom_mm <= 1200:
         yield "[display] bottom_mm: expected millimetres above the floor, 0 to 1200"
+
+
+def _metrics_faults(metrics: MetricsSection) -> Iterator[str]:
+    if "\0" in metrics.token_file:
+        yield "[metrics] token_file: not the path of a file"
+    try:
+        if metrics.listen and not is_loopback(metrics.address[0]) and not metrics.token_file:
+            yield "[metrics] token_file: it is needed where listen is no loopback address"
+    except ConfigError as error:
+        yield f"[metrics] listen: {error}"
 
 
 def _reader_faults(reader: ReaderSection) -> Iterator[str]:

@@ -19,18 +19,20 @@ from hardware.card import Technology, UnknownForm
 from hardware.form import AdmittedForm
 from hardware.reader import OUT_OF_ORDER, Event, FieldClear, ReaderSpec, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
+from kiosk.addresses import ConfigError
 from kiosk.appliance.disk import disk_faults
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.appliance.unknown_forms import UnknownForms
-from kiosk.config import Config, ConfigError, ReaderSection
+from kiosk.config import Config
 from kiosk.enrolment import FAILURES, PendingEnrolment, describe_failure
-from kiosk.front.counter import DemoCard
+from kiosk.front.demo_cards import read_demo_cards
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Lookup, Screen
 from kiosk.front.visitor import LOOKUP_S
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
+from kiosk.metrics.kiosk_metrics import KioskMetrics
 from kiosk.route import faults_of_route, route_to_centre
 from kiosk.store.sqlite import Store, StoreError
 from kiosk.tokens import KioskTokens
@@ -85,8 +87,18 @@ class Daemon:
             self._resume_enrolment()
             self._report_lost_database()
             self._erase_ended()  # again, where the power went in the middle
-            journeys = Journeys(self._kiosk)
-            self._reception = Reception(journeys, self._kiosk.cards.hashes, self._automatic, self._nudge, self._look_up)
+            metrics = KioskMetrics()
+            self._counts = metrics.counts
+            visit_url = self._config.visit.url
+            journeys = Journeys(self._kiosk, self._counts.count_action, shows_visits=bool(visit_url))
+            self._reception = Reception(
+                journeys,
+                self._kiosk.cards.hashes,
+                self._automatic,
+                self._nudge,
+                self._look_up,
+                visit_url=visit_url,
+            )
             self._reception.start()
             parts.callback(self._reception.stop)
             self._start_readers(parts)
@@ -96,6 +108,8 @@ class Daemon:
             control = ControlServer(socket_path(self._config.store_path), lambda _: operations)
             control.start()
             parts.callback(control.stop)
+            parts.callback(metrics.stop)
+            metrics.serve(self._config.metrics, self._store, self._status, lambda: self._kiosk.identity)
             page = self._start_page(parts)
             self._parts = parts.pop_all()
         self._report_undefined_actions()
@@ -112,7 +126,7 @@ class Daemon:
     def _start_page(self, parts: ExitStack) -> PageServer:
         """Starts the page last, so that every other part runs once /healthz answers."""
         admission = Admission(load_signing_key(self._config.page_key_path))
-        app = create_app(self._reception, self._config.display, admission)
+        app = create_app(self._reception, self._config.display, admission, when_shown=self._counts.show)
         page = PageServer(app, admission, *self._config.listen)
         parts.callback(page.stop)
         path = self._config.page_socket_path
@@ -136,15 +150,19 @@ class Daemon:
         self._readers = Readers(specs, self._on_event, self._on_reader_status)
         for section in self._config.reader:
             if section.kind == "simulated":
-                self._reception.attach_simulated(_demo_cards(section), self._present_from_page)
+                self._reception.attach_simulated(read_demo_cards(section), self._present_from_page)
         parts.callback(self._readers.stop)
         self._readers.start()
 
     def _on_event(self, event: Event) -> Screen | None:
         match event:
             case Tap():
-                return self._reception.tap(canonical_card(event.technology, event.uid), event.reader)
+                begun_s = self._counts.begin_tap(event.at_mono_ns)
+                screen = self._reception.tap(canonical_card(event.technology, event.uid), event.reader)
+                self._counts.end_tap(begun_s, screen.frame, screen.screen)
+                return screen
             case RefusedTap():
+                self._counts.count_refused_card(event.reason)
                 if event.form:
                     self._note_unknown_form(event.form)
                 return self._reception.refuse_card(event.reason, event.reader)
@@ -184,6 +202,7 @@ class Daemon:
             self._agent.start()
             self._lookups = Lookups(self._ledger, self._connect_quickly, self._on_lookup)
             self._lookups.start()
+        self._counts.channel.turn(is_wanted=True, is_connected=False)
 
     def _stop_agent(self) -> None:
         with self._agent_lock:
@@ -193,6 +212,7 @@ class Daemon:
             lookups.stop()
         if agent:
             agent.stop()
+        self._counts.channel.turn(is_wanted=False, is_connected=False)
 
     def _connect(self) -> CentralClient:
         token = self._tokens.present()
@@ -214,7 +234,11 @@ class Daemon:
 
     def _on_sync(self, patient_ids: frozenset[PatientId]) -> None:
         agent = self._agent
-        self._reception.update(patient_ids, agent.online if agent else False)
+        is_online = agent.online if agent else False
+        self._counts.channel.turn(
+            is_wanted=agent is not None and agent.refusal is not EndCode.ENDED, is_connected=is_online
+        )
+        self._reception.update(patient_ids, is_online)
         if agent and agent.refusal is EndCode.ENDED and not self._is_erased:
             self._erase_ended()
             self._kiosk.cards.refresh()
@@ -383,15 +407,3 @@ def _renewal_faults(agent: Agent | None) -> tuple[str, ...]:
 def _end_program() -> None:
     """Ends the daemon: the thread that calls this fails, and the next start opens what was saved."""
     raise StoreError("the database has to be opened again")
-
-
-def _demo_cards(section: ReaderSection) -> tuple[DemoCard, ...]:
-    """Reads the demo hospital's cards for the page. Raises ConfigError where the file cannot be used."""
-    if section.cards is None:
-        return ()
-    try:
-        return msgspec.json.decode(Path(section.cards).read_bytes(), type=tuple[DemoCard, ...])
-    except OSError as error:
-        raise ConfigError(f"[[reader]] cards: {section.cards}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f'[[reader]] cards: {section.cards} is no list of {{"uid", "label"}}: {error}') from error

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from kiosk.config import CentralSection, is_loopback
+from kiosk.addresses import is_loopback
+from kiosk.config import CentralSection
 from sync.agent.route import Route
 
 

@@ -23,11 +23,6 @@ class FairLock:
         """Whether a thread waits for the lock."""
         return bool(self._queue)
 
-    @property
-    def is_free(self) -> bool:
-        """Whether no thread has the lock."""
-        return self._owner == 0
-
     def __enter__(self) -> None:
         self.acquire()
 

@@ -62,6 +62,8 @@ class Code(StrEnum):
     TWO_VISITS = "two_visits"  # two records of one person were merged, each of them on a visit
     CORRECTED = "corrected"  # staff have corrected the journey since
     DISCARDED = "discarded"  # staff settled its case, and the action does not count
+    DECIDED_ELSEWHERE = "decided_elsewhere"  # it waits for the word of the hospital's other system, and not for staff
+    NOT_CONFIRMED = "not_confirmed"  # that word has not come in time, and staff decide
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     - `base_version`: the last `journey_version` of this patient that the kiosk got from the centre.
     - `appointment_ids`: the open bookings that the person was shown.
     - `card`: the hash of the card that was read, under the kiosk's newest key at that time.
+    - `visit_hash`: SHA-256 (hex) of the secret that the kiosk showed for the visit; empty where it showed none.
     - `provisional`: the kiosk knows no patient for the card. `patient_id` is the id that the kiosk made.
     """
 
@@ -99,6 +102,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     binding_id: str | None = None
     card: CardHash | None = None
     appointment_ids: tuple[str, ...] = ()
+    visit_hash: str = ""
     provisional: bool = False
     payload: dict[str, Any] = {}
 
@@ -235,7 +239,8 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """The kiosk's site: name, IANA time zone, start of the day (local time), walk-in desk, languages of the screen.
 
-    `refuse_short_uids`: the site does not accept cards of iso14443a with a UID of 4 bytes.
+    `refuse_short_uids`: the site does not accept cards of iso14443a with a UID of 4 bytes. `decided_elsewhere`: the
+    actions that another system of the hospital decides.
     """
 
     name: str
@@ -244,6 +249,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     walk_in: Exam
     languages: tuple[str, ...] = DEFAULT_LANGUAGES
     refuse_short_uids: bool = False
+    decided_elsewhere: tuple[str, ...] = ()
 
 
 class BindingRow(msgspec.Struct, frozen=True):

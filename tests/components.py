@@ -51,6 +51,27 @@ def debian_program(name: str) -> str:
     return str(found)
 
 
+def node() -> str:
+    """The path of Node."""
+    found = shutil.which("node")
+    demand(found is not None, "Node")
+    return str(found)
+
+
+def npm() -> str:
+    """The path of Node's package manager."""
+    found = shutil.which("npm")
+    demand(found is not None, "npm")
+    return str(found)
+
+
+def npm_packages() -> Path:
+    """The folder of the packages from npm, which `.ci/setup test` installs."""
+    place = Path(__file__).parent.parent / ".venv/npm/node_modules"
+    demand(place.is_dir(), "the packages from npm")
+    return place
+
+
 def demand_pcscd() -> None:
     """Demands a real pcscd with the virtual card driver, and root to start it."""
     demand(os.geteuid() == 0, "root, to start a pcscd,")

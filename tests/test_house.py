@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -277,16 +279,26 @@ def locked(stage: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
 
 
+def npm_lock(name: str) -> dict[str, Any]:
+    return dict(json.loads((HOUSE / ".ci/lock" / name).read_text("utf-8")))
+
+
 def test_every_dependency_says_what_it_is_for_and_nothing_else_does():
     text = (HOUSE / "docs/dependencies.md").read_text("utf-8")
     written = [requirement_name(name) for name in re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)]
-    wanted = set.union(*declared().values())
+    wanted = set.union(*declared().values(), npm_lock("package.json")["dependencies"])
     assert sorted(written) == sorted(wanted)
 
 
 @pytest.mark.parametrize("stage", ["build", "run", "dev"])
 def test_every_dependency_is_locked_by_hash_for_its_stage(stage: str):
     assert declared()[stage] <= locked(stage).keys(), "make lock"
+
+
+def test_every_package_from_npm_is_locked_by_hash():
+    packages = npm_lock("package-lock.json")["packages"]
+    assert packages.pop("")["dependencies"] == npm_lock("package.json")["dependencies"], "make lock"
+    assert all(each["integrity"].startswith("sha512-") for each in packages.values())
 
 
 @pytest.mark.parametrize("stage", ["build", "run"])

@@ -58,10 +58,10 @@ def test_what_is_missing_is_named_before_anything_is_done(checkout: Path, bare_p
 def test_trying_the_kiosk_never_asks_for_a_browser_or_the_virtual_card(checkout: Path, bare_path: Path):
     for_run = set_up(checkout, "run", "--plan", PATH=str(bare_path)).stdout
     for_test = set_up(checkout, "test", "--plan", PATH=str(bare_path)).stdout
-    assert "chromium" in for_test
-    for package in ("nginx", "caddy"):  # unpacked for the tests, since an installed one starts a web server
+    assert {"chromium", "nodejs", "npm"} <= set(for_test.split())
+    for package in ("nginx", "caddy", "prometheus"):  # unpacked, since an installed one starts a service
         assert package not in for_test.split()
-    for package in ("chromium", "fonts-noto-cjk", "pcscd", "vsmartcard-vpcd"):
+    for package in ("chromium", "fonts-noto-cjk", "pcscd", "vsmartcard-vpcd", "nodejs", "npm"):
         assert package not in for_run.split()
 
 

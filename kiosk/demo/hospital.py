@@ -151,6 +151,8 @@ def write_config(places: Places, central_url: str, readers: list[str], actions: 
         f'listen = "127.0.0.1:{places.kiosk_port}"',
         "[central]",
         f'url = "{central_url}"',
+        "[visit]",
+        f'url = "{places.central_url}"',
     ]
     for kind in readers:
         lines += ["[[reader]]", f'kind = "{kind}"']

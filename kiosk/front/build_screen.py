@@ -22,10 +22,11 @@ from kiosk.store.identity import Identity
 from sync.clock import iso, site_day
 from sync.journey.bookings import place_of_booking
 from sync.journey.definitions import Definitions
-from sync.journey.meaning import is_called, is_over, waits
+from sync.journey.meaning import is_called, is_over, is_worth_offering, waits
 from sync.journey.model import Appointment, NextExam, QueueEntry
 from sync.protocol import DEFAULT_LANGUAGES, Site
 from sync.words import names
+from sync.words.reading import desk_of
 from sync.words.table import say
 
 
@@ -78,18 +79,13 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
-    A patient known by the card alone gets none, and neither does one whose action waits for staff: the desk has to
-    help. After an exam done today, an action that opens a queue entry needs a booking or a live number. While one of
-    them is left, no button ends the visit. An action that needs a proof is no button: the page has none.
+    A patient known by the card alone gets none, and neither does one whose action waits for staff, or for another
+    system of the hospital. An action that needs a proof is no button: the page has none.
     """
-    if status.patient.provisional or status.needs_staff:
+    if status.patient.provisional or status.needs_staff or status.awaited:
         return None
-    journey = status.journey
-    has_more = status.next_exam is not None
     for rule in (definitions.actions[name] for name in status.available):
-        opens_nothing = rule.opens_entry and journey.leg > 0 and not has_more
-        ends_too_soon = rule.visit == "close" and has_more
-        if rule.proof is None and not opens_nothing and not ends_too_soon:
+        if rule.proof is None and is_worth_offering(rule, status.journey, status.next_exam):
             return rule.name
     return None
 
@@ -104,7 +100,9 @@ def _common(context: ScreenContext, visitor: Visitor) -> dict[str, Any]:
     identity = context.identity
     return {
         "frame": context.frame,
-        "kiosk": KioskView(identity.kiosk_id, identity.name, _desk(identity)) if identity else KioskView("", ""),
+        "kiosk": KioskView(identity.kiosk_id, identity.name, desk_of(identity.site.walk_in))
+        if identity
+        else KioskView("", ""),
         "central": CentralView(context.online, _as_of(identity)),
         "languages": identity.site.languages if identity else DEFAULT_LANGUAGES,
         "stay": visitor.stay,
@@ -143,7 +141,8 @@ def _journey(
         said=said,
         settling=visitor.acts_s is not None,
         ticket=_queue_line(definitions, current, status, context.online) if current else None,
-        confirmed=not status.pending and not status.needs_staff,
+        confirmed=not status.pending and not status.needs_staff and not status.awaited,
+        visit_code=visitor.visit_code if current else None,
     )
 
 
@@ -195,11 +194,6 @@ def _booking(definitions: Definitions, appointment: Appointment, site: Site) -> 
         names.booking_status(appointment.status),
         names.any_time() if is_all_day else None,
     )
-
-
-def _desk(identity: Identity) -> str:
-    desk = identity.site.walk_in
-    return " · ".join(part for part in (desk.public_label, desk.room) if part)
 
 
 def _as_of(identity: Identity | None) -> str | None:

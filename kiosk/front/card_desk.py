@@ -170,4 +170,10 @@ class CardDesk:
             return visitors.refused_card(outcome.reason)
         if outcome is None:
             return self._unknown_card(cards)
-        return visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids, done=outcome.done)
+        return visitors.journey(
+            outcome.patient_id,
+            cards,
+            tapped_again=not outcome.action_ids,
+            done=outcome.done,
+            visit_code=self._present.visit_code(outcome),
+        )

@@ -17,8 +17,9 @@ from kiosk.front.gesture import NO_GESTURE
 from kiosk.front.latest import Broadcast, LatestSlot
 from kiosk.front.offer import Misplaced, Offers, Press, question_of
 from kiosk.front.screen import QueueLine, Screen, ScreenKind
+from kiosk.front.visit_code import VisitCode, draw_visit_code
 from kiosk.front.visitor import ATTRACT, Visitor
-from kiosk.journey.journeys import Journeys
+from kiosk.journey.journeys import ActionOutcome, Journeys
 from kiosk.journey.patient_status import PatientStatus
 from sync.ids import new_id
 
@@ -39,8 +40,11 @@ class PresentScreen:
         journeys: Journeys,
         on_change: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
+        visit_url: str = "",
     ) -> None:
-        """`on_change` is called after each screen. `monotonic` returns seconds."""
+        """`on_change` is called after each screen. `monotonic` returns seconds. `visit_url` is the centre's public URL,
+        for the codes of visits.
+        """
         self.visitor = replace(ATTRACT, stay=new_id())
         self.gesture = NO_GESTURE
         self.online = False
@@ -49,6 +53,7 @@ class PresentScreen:
         self._journeys = journeys
         self._on_change = on_change
         self._monotonic = monotonic
+        self._visit_url = visit_url
         self._probe_s = 0.0  # the time of the next probe of a failed store
         self._fresh_s = 0.0  # until then, nobody's question probes a working store
         self._broadcast: Broadcast[Screen] = Broadcast()
@@ -74,6 +79,8 @@ class PresentScreen:
             visitor = replace(visitor, stay=stay, touched_s=now_s, veiled=False)
         elif stay != visitor.stay:
             visitor = replace(visitor, stay=stay)
+        if stay == before.stay and visitor.visit_code is None:
+            visitor = replace(visitor, visit_code=before.visit_code)
         if _is_another_person(before, visitor):
             self._slow = False
         status = self.status(visitor)
@@ -94,6 +101,10 @@ class PresentScreen:
         self._broadcast.publish(self._published)
         self._on_change()
         return self._published
+
+    def visit_code(self, outcome: ActionOutcome) -> VisitCode | None:
+        """Returns the code of the visit that an action has opened to a telephone; None where it has opened none."""
+        return draw_visit_code(self._visit_url, outcome.visit_secret) if outcome.visit_secret else None
 
     def show_again(self, visitor: Visitor | None = None) -> Screen:
         """Shows the person on the screen with something changed: of the visitor, or around the visitor."""

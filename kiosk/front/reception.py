@@ -21,6 +21,7 @@ from kiosk.front.latest import LatestSlot
 from kiosk.front.offer import Misplaced, Press
 from kiosk.front.present_screen import NO_READER, NOT_ENROLLED, STORE_FAULT, PresentScreen
 from kiosk.front.screen import Lookup, Screen, ScreenKind
+from kiosk.front.visit_code import VisitCode
 from kiosk.front.visitor import ATTRACT, Visitor
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from sync.cards import CardHash
@@ -40,16 +41,17 @@ class Reception:
         nudge: Callable[[], None],
         look_up: Callable[[tuple[CardHash, ...]], bool] = lambda _: False,
         monotonic: Callable[[], float] = time.monotonic,
+        visit_url: str = "",
     ) -> None:
         """`hash_card` returns a canonical id's keyed hashes, `automatic` names the actions that a tap does by itself,
         `nudge` tells the sync agent that there is something to push. `look_up` begins to ask the centre about an
         unknown card, and returns False where it cannot ask; the answer comes by `take_lookup`. `monotonic` returns
-        seconds."""
+        seconds. `visit_url` is the centre's public URL, for the codes of visits."""
         self._journeys = journeys
         self._nudge = nudge
         self._monotonic = monotonic
         self._changed = threading.Condition(threading.RLock())
-        self._present = PresentScreen(journeys, self._changed.notify_all, monotonic)
+        self._present = PresentScreen(journeys, self._changed.notify_all, monotonic, visit_url)
         self._card_desk = CardDesk(journeys, self._present, hash_card, automatic, nudge, look_up, monotonic)
         self._stopping = False
         self._demo_cards: tuple[DemoCard, ...] = ()
@@ -148,7 +150,7 @@ class Reception:
             if isinstance(outcome, CardRefused):
                 screen = self._present.show(visitors.refused_card(outcome.reason))
                 return PressResult(screen, error="The card was reported lost.", code=outcome.reason)
-            screen = self._present.show(_visitor_after_press(visitor, outcome))
+            screen = self._present.show(_visitor_after_press(visitor, outcome, self._present.visit_code(outcome)))
         if outcome.refusal:
             return PressResult(screen, error=outcome.refusal.message, code=outcome.refusal.code)
         self._nudge()
@@ -285,8 +287,8 @@ _FAULTS = {
 }
 
 
-def _visitor_after_press(before: Visitor, outcome: ActionOutcome) -> Visitor:
-    after = visitors.journey(outcome.patient_id, before.cards)
+def _visitor_after_press(before: Visitor, outcome: ActionOutcome, code: VisitCode | None) -> Visitor:
+    after = visitors.journey(outcome.patient_id, before.cards, visit_code=code)
     tapped_id = before.tapped_id or outcome.patient_id
     refused = outcome.refusal is not None
     return replace(after, stay=before.stay, tapped_id=tapped_id, refused=refused, done=outcome.done)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from kiosk.front.visit_code import VisitCode
 from sync.words.text import Text
 from sync.words.words import Button, Words
 
@@ -115,7 +116,7 @@ class Screen(Struct, frozen=True):
     is why the card is refused, or what is out of order. `remaining_s`: seconds until the screen goes back to `attract`
     by itself (None: it stays). `keeps_left`: how often "keep using" may still extend that. `slow`: the person has more
     time for everything. `settling`: the card was just held, and the kiosk acts in a moment. `lookup` is the centre's
-    answer about an unknown card.
+    answer about an unknown card. `visit_code` is the QR code that opens the visit to a telephone.
     """
 
     frame: int
@@ -142,3 +143,4 @@ class Screen(Struct, frozen=True):
     slow: bool = False
     settling: bool = False
     lookup: Lookup | None = None
+    visit_code: VisitCode | None = None

@@ -2,10 +2,9 @@
 
 from kiosk.front.visitor import Visitor
 from kiosk.journey.patient_status import PatientStatus
-from sync.journey.bookings import booking_of
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, NextExam
-from sync.words.situation import Deed, Entry, Exam, Reversed, Situation
+from sync.words.reading import entry_of, exam_of
+from sync.words.situation import Deed, Reversed, Situation
 
 
 def read_situation(
@@ -15,35 +14,20 @@ def read_situation(
     journey, patient = status.journey, status.patient
     return Situation(
         journey=journey.state,
-        entry=_entry(definitions, journey),
+        entry=entry_of(definitions, journey),
         deed=_deed(visitor),
         done=visitor.done or "",
         button=action or "",
         has_bookings=bool(journey.appointments),
-        next=_next(status.next_exam),
+        next=exam_of(status.next_exam),
         pending=status.pending > 0,
         needs_staff=status.needs_staff,
+        awaited=status.awaited,
         reversals=tuple(Reversed(each.action_type, each.queue_number) for each in visitor.reversals),
         online=online,
         provisional=patient.provisional,
         name=patient.masked_name,
         desk=desk,
-    )
-
-
-def _entry(definitions: Definitions, journey: Journey) -> Entry | None:
-    entry = journey.current
-    if entry is None:
-        return None
-    return Entry(
-        entry.state,
-        entry.queue_number,
-        entry.exam_name,
-        entry.room,
-        entry.state in definitions.live,
-        entry.moved_from,
-        is_room_changed=bool(entry.moved_from_room),
-        is_of_another_day=entry.appointment_id is not None and booking_of(journey, entry) is None,
     )
 
 
@@ -55,7 +39,3 @@ def _deed(visitor: Visitor) -> Deed:
     if visitor.done:
         return Deed.ACCEPTED
     return Deed.TAPPED_AGAIN if visitor.tapped_again else Deed.NOTHING
-
-
-def _next(following: NextExam | None) -> Exam | None:
-    return Exam(following.exam_name, following.queue_number or "") if following else None

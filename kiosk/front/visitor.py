@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kiosk.front.screen import Lookup, ScreenKind
+from kiosk.front.visit_code import VisitCode
 from kiosk.journey.outcomes import Reversal
 from sync.cards import CardHash
 from sync.journey.model import PatientId
@@ -45,7 +46,8 @@ class Visitor(Struct, frozen=True):
     person has seen them, and at `seen_s` they count as seen (None: not by time). `lookup` is what the centre says about
     an unknown card. The screen stays `stay_s` seconds without a touch, and ends at `ends_s`. It was touched last at
     `touched_s`; `veiled`: it hides the person's data. The tap acts at `acts_s`, and the look-up ends at
-    `lookup_ends_s` (all monotonic).
+    `lookup_ends_s` (all monotonic). `visit_code` opens the visit to a telephone, where this stay has confirmed an
+    arrival.
     """
 
     kind: ScreenKind = ScreenKind.ATTRACT
@@ -68,6 +70,7 @@ class Visitor(Struct, frozen=True):
     lookup: Lookup | None = None
     lookup_ends_s: float = 0.0
     stay: str = ""
+    visit_code: VisitCode | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -137,6 +140,7 @@ def journey(
     tapped_again: bool = False,
     done: str | None = None,
     acts_s: float | None = None,
+    visit_code: VisitCode | None = None,
 ) -> Visitor:
     """Returns a known patient with the card of the tap."""
     return Visitor(
@@ -148,6 +152,7 @@ def journey(
         done=done,
         keeps_left=KEEPS,
         acts_s=acts_s,
+        visit_code=visit_code,
     )
 
 

@@ -15,7 +15,7 @@ from kiosk.journey import pages, verdicts, views
 from kiosk.journey.purge import purge_old_rows, purge_patient
 from kiosk.journey.transaction_context import TransactionContext, transaction_context
 from kiosk.store import blocked_cards, outbox, patient_aliases, patients, queue_numbers, roster
-from kiosk.store.identity import Identity, read_identity, write_page
+from kiosk.store.identity import Identity, read_identity, write_decided_elsewhere, write_page
 from sync.cards import CardKeys
 from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
@@ -78,8 +78,11 @@ class Adoption:
         self._generation = roster.next_generation(db) if self._page.reset else identity.generation
         self._restored = restored
         self._enter(db, identity, before.keys)
-        if restored:
-            # In the transaction that has made them pending again.
+        decided_otherwise = self._page.site.decided_elsewhere != identity.site.decided_elsewhere
+        if decided_otherwise:
+            write_decided_elsewhere(db, identity.site, self._page.site.decided_elsewhere)
+        if restored or decided_otherwise:
+            # In the transaction that has made them pending again, or after which they count otherwise.
             self._replay_now(outbox.pending_patients(db))
         rules_or_day_changed = bool(self._page.definitions) or self._context.today != before.today
         self._work = self._steps(replays_pending=rules_or_day_changed)

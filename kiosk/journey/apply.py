@@ -27,16 +27,21 @@ from sync.journey.model import (
 )
 from sync.journey.rules import decide
 from sync.protocol import Intent
+from sync.visit_secret import hash_of_secret
 
 
 class KioskAction(msgspec.Struct, frozen=True):
-    """An action to decide, with the card that was tapped and the payload of the press."""
+    """An action to decide, with the card that was tapped and the payload of the press.
+
+    `visit_secret` is the secret that the screen shows for the visit; None where it shows none.
+    """
 
     action_type: str
     action_id: str
     cards: tuple[CardHash, ...] = ()
     binding_id: str | None = None
     payload: dict[str, Any] = {}
+    visit_secret: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -56,13 +61,15 @@ class Accepted(msgspec.Struct, frozen=True):
 class Written(msgspec.Struct, frozen=True):
     """The patient after an action that was written, the action as an outcome, and the head of the chain after it.
 
-    `joined` is the entry that the action has opened, with the number of those before it in line.
+    `joined` is the entry that the action has opened, with the number of those before it in line. `visit_secret` is as
+    in the KioskAction.
     """
 
     patient: Patient
     act: Act
     head: outbox.Head
     joined: tuple[QueueEntry, int] | None
+    visit_secret: str | None = None
 
 
 class Undone(Exception):
@@ -82,7 +89,8 @@ def judge(
     *,
     is_new: bool = False,
 ) -> Accepted | Refusal:
-    """Decides an action of a patient by the rules. Writes nothing.
+    """Decides an action of a patient by the rules. Writes nothing. An action that another system decides changes
+    nothing here.
 
     `new_id` makes the ids of the visit and queue entry that the action may open; the entry's number comes with its
     writing. `is_new`: the patient has no row yet.
@@ -101,6 +109,8 @@ def judge(
     decision = decide(context.definitions, journey, action)
     if isinstance(decision, Refusal):
         return decision
+    if action.action_type in context.identity.site.decided_elsewhere:
+        decision = Decision(journey, ())
     return Accepted(None if is_new else patient, todays, journey, kiosk_action, action, decision)
 
 
@@ -129,7 +139,7 @@ def write(db: sqlite3.Connection, context: TransactionContext, accepted: Accepte
     known = {entry.queue_id for entry in accepted.journey.entries}
     changed = [e for e in decision.journey.entries if e.queue_id in known and e not in accepted.journey.entries]
     views.note_numbers(db, context, decision.journey.site_day, changed)
-    return Written(after, Act.pending(intent), head_after, joined)
+    return Written(after, Act.pending(intent), head_after, joined, kiosk_action.visit_secret)
 
 
 def _with_number(db: sqlite3.Connection, context: TransactionContext, accepted: Accepted) -> Accepted:
@@ -178,6 +188,7 @@ def _intent(context: TransactionContext, head: outbox.Head, accepted: Accepted) 
         binding_id=kiosk_action.binding_id,
         card=kiosk_action.cards[0] if kiosk_action.cards else None,
         appointment_ids=tuple(a.appointment_id for a in journey.appointments if a.status in open_statuses),
+        visit_hash=hash_of_secret(kiosk_action.visit_secret) if kiosk_action.visit_secret else "",
         provisional=patient.provisional,
         payload=kiosk_action.payload,
     )

@@ -5,9 +5,9 @@ patient, place in line) → commit. The caller announces it after the commit. No
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -26,17 +26,21 @@ from sync.cards import CardHash
 from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
 from sync.journey.model import ActionId, Journey, PatientId, QueueEntry, Refusal, RefusalCode
+from sync.visit_secret import make_secret
 
 
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
-    """The result of a tap or a press: the ids of the accepted actions, or the refusal of a press. `done` names the
-    last accepted action."""
+    """The result of a tap or a press: the ids of the accepted actions, or the refusal of a press.
+
+    `done` names the last accepted action. `visit_secret` opens the visit to a telephone; None where no action made one.
+    """
 
     patient_id: PatientId
     action_ids: tuple[ActionId, ...] = ()
     refusal: Refusal | None = None
     done: str | None = None
+    visit_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,23 @@ class CardRefused:
 BLOCKED_CARD = CardRefused("blocked_card")  # the card was reported lost
 
 
+DONE = "done"
+UNKNOWN = "unknown"  # in place of the name of an action that the definitions lack
+
+
 class Journeys:
     """The journey service for people; each method that writes is one transaction. May be called from any thread."""
 
-    def __init__(self, kiosk: ThisKiosk) -> None:
+    def __init__(
+        self, kiosk: ThisKiosk, count: Callable[[str, str], object] = lambda *_: None, *, shows_visits: bool = False
+    ) -> None:
+        """`count` gets each action, or `unknown`, and its outcome: `done`, or the code of the refusal.
+
+        `shows_visits`: the screen shows a secret for the visit, with an action that opens a queue entry.
+        """
         self._kiosk = kiosk
+        self._count = count
+        self._shows_visits = shows_visits
         self._store = kiosk.store
         self._remembered = Remembered(kiosk.store)
 
@@ -97,15 +113,22 @@ class Journeys:
                 return None
             context, patient = self._kiosk.context(), found.holder.patient
             acts = self._acts(db, patient.patient_id)
-            if patient.provisional and outcomes_of(acts, context, context.journey(patient)).needs_staff:
-                # The desk was asked already who holds the card. A new question at every tap would help nobody.
+            outcomes = outcomes_of(acts, context, context.journey(patient))
+            if outcomes.awaited or (patient.provisional and outcomes.needs_staff):
+                # The other system, or the desk, was asked already. A new question at every tap would help nobody.
                 return ActionOutcome(patient.patient_id)
             allowed = [action_type for action_type in context.definitions.actions if action_type in automatic]
             done = self._do_allowed(db, context, found.holder, cards, allowed)
+            for each in done:
+                self._count(each.act.action_type, DONE)
             if done:
                 self._remember(cards, found.holder.binding_id, done[-1], (*acts, *(each.act for each in done)))
-            action_ids = tuple(each.act.action_id for each in done)
-            return ActionOutcome(patient.patient_id, action_ids, done=done[-1].act.action_type if done else None)
+            return ActionOutcome(
+                patient.patient_id,
+                tuple(each.act.action_id for each in done),
+                done=done[-1].act.action_type if done else None,
+                visit_secret=next((each.visit_secret for each in done if each.visit_secret), None),
+            )
 
     def act(
         self,
@@ -127,7 +150,7 @@ class Journeys:
                 return earlier or _refused(patient_id, action_type, self.definitions.initial)
             is_holder = found.holder is not None and found.holder.patient.patient_id == patient_id
             binding_id = found.holder.binding_id if found.holder and is_holder else None
-            action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards), binding_id, payload)
+            action = self._action(action_type, action_id, cards, binding_id, payload)
             return self._press(db, patient, action, patient_id, holds_card=is_holder)
 
     def check_in_unknown(
@@ -143,7 +166,7 @@ class Journeys:
             found = self._find(db, cards)
             if found.is_blocked:
                 return _earlier_outcome(db, patient_id, action_type, action_id) or self._refuse_blocked()
-            action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards))
+            action = self._action(action_type, action_id, cards)
             if found.holder is not None:  # the card is known since the tap
                 action = replace(action, binding_id=found.holder.binding_id)
                 return self._press(db, found.holder.patient, action, patient_id, holds_card=True)
@@ -244,7 +267,7 @@ class Journeys:
         patient, head = holder.patient, self._head(db, holder.patient.patient_id)
         with ExitStack() as transaction:
             for action_type in action_types:
-                action = KioskAction(action_type, self._kiosk.new_id(), tuple(cards), holder.binding_id)
+                action = self._action(action_type, None, cards, holder.binding_id)
                 judged = judge(db, context, self._kiosk.new_id, patient, action)
                 if isinstance(judged, Refusal):
                     continue
@@ -284,9 +307,24 @@ class Journeys:
             if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
                 return earlier
             raise
+        self._count(action.action_type, DONE)
         cards = () if holds_card is False else action.cards
         self._remember(cards, action.binding_id, written, (*acts, written.act))
-        return ActionOutcome(patient_id, (written.act.action_id,), done=action.action_type)
+        secret = written.visit_secret
+        return ActionOutcome(patient_id, (written.act.action_id,), done=action.action_type, visit_secret=secret)
+
+    def _action(
+        self,
+        action_type: str,
+        action_id: str | None,
+        cards: Sequence[CardHash],
+        binding_id: str | None = None,
+        payload: dict[str, Any] | None = None,
+    ) -> KioskAction:
+        rule = self.definitions.actions.get(action_type)
+        secret = make_secret() if self._shows_visits and rule is not None and rule.opens_entry else None
+        action_id = action_id or self._kiosk.new_id()
+        return KioskAction(action_type, action_id, tuple(cards), binding_id, payload or {}, secret)
 
     def _refuse(
         self,
@@ -300,6 +338,8 @@ class Journeys:
         """Answers a press that the rules refuse: with the outcome of the first press where it is a repeat."""
         if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
             return earlier
+        is_known = action.action_type in self.definitions.actions
+        self._count(action.action_type if is_known else UNKNOWN, refusal.code)
         with self._store.write() as db:
             audit.note(
                 db,

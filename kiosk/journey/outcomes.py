@@ -9,7 +9,7 @@ from kiosk.journey.transaction_context import TransactionContext
 from kiosk.store import outbox_bodies
 from kiosk.store.outbox import PENDING
 from sync.journey.model import ActionId, Journey
-from sync.protocol import Intent
+from sync.protocol import Code, Intent
 
 
 class Reversal(Struct, frozen=True):
@@ -26,16 +26,20 @@ class Reversal(Struct, frozen=True):
 
 
 class Outcomes(Struct, frozen=True):
-    """How many actions are pending, whether one waits for staff, and the reversals that the patient has not seen."""
+    """How many actions are pending, whether one waits for staff, and the reversals that the patient has not seen.
+
+    `awaited`: one waits for the word of another system of the hospital.
+    """
 
     pending: int
     needs_staff: bool
+    awaited: bool
     reversals: tuple[Reversal, ...]
 
 
 class Act(Struct, frozen=True):
     """An action of a patient in the outbox that a screen may tell of. `queue_number` is the number that it gave, where
-    the centre has decided it differently."""
+    the centre has decided it differently. `code` is the reason beside its verdict."""
 
     action_id: ActionId
     action_type: str
@@ -46,6 +50,7 @@ class Act(Struct, frozen=True):
     seen_revision: int | None = None
     judged_ms: int | None = None
     queue_number: str = ""
+    code: str | None = None
 
     @classmethod
     def pending(cls, intent: Intent) -> "Act":
@@ -56,8 +61,8 @@ class Act(Struct, frozen=True):
 def read_acts(db: sqlite3.Connection, patient_id: str) -> tuple[Act, ...]:
     """Returns the actions of a patient that a screen may tell of, in their order in the chain."""
     rows = db.execute(
-        "select action_id, action_type, status, revision, seen_revision, site_day, visit_id, judged_ms, body, digest"
-        " from outbox"
+        "select action_id, action_type, status, code, revision, seen_revision, site_day, visit_id, judged_ms, body,"
+        " digest from outbox"
         " where patient_id = ? and status in ('pending', 'needs_staff', 'superseded') order by epoch, seq",
         (patient_id,),
     )
@@ -72,9 +77,13 @@ def outcomes_of(acts: Iterable[Act], context: TransactionContext, journey: Journ
     """
     acts = tuple(acts)
     pending = sum(act.status == PENDING for act in acts)
-    needs_staff = any(act.status == "needs_staff" and _is_current(context, journey, act) for act in acts)
+    waiting = [act for act in acts if act.status == "needs_staff" and _is_current(context, journey, act)]
+    needs_staff = any(act.code != Code.DECIDED_ELSEWHERE for act in waiting)
+    elsewhere = context.identity.site.decided_elsewhere
+    is_unsent = any(act.status == PENDING and act.action_type in elsewhere for act in acts)
+    awaited = is_unsent or any(act.code == Code.DECIDED_ELSEWHERE for act in waiting)
     unseen = [act for act in acts if act.status == "superseded" and not _is_seen(act)]
-    return Outcomes(pending, needs_staff, tuple(_reversal(context, journey, act) for act in unseen))
+    return Outcomes(pending, needs_staff, awaited, tuple(_reversal(context, journey, act) for act in unseen))
 
 
 def mark_seen(db: sqlite3.Connection, reversals: Iterable[Reversal]) -> None:
@@ -97,6 +106,7 @@ def _act(row: sqlite3.Row) -> Act:
         row["seen_revision"],
         row["judged_ms"],
         sent.queue_number if sent else "",
+        row["code"],
     )
 
 

@@ -15,14 +15,16 @@ from sync.journey.rules import available_actions, next_exam
 
 class PatientStatus(Struct, frozen=True):
     """One patient at one moment. `people_ahead` and `wait_minutes` hold a value per queue entry, by its id.
-    `reversals` are accepted actions that the centre decided differently and the patient has not seen. `next_exam` is
-    what a confirmed arrival would be about; None for the walk-in desk."""
+    `awaited`: an action waits for the word of another system of the hospital. `reversals` are accepted actions that the
+    centre decided differently and the patient has not seen. `next_exam` is what a confirmed arrival would be about;
+    None for the walk-in desk."""
 
     patient: Patient
     journey: Journey
     available: tuple[str, ...]
     pending: int
     needs_staff: bool
+    awaited: bool
     reversals: tuple[Reversal, ...]
     people_ahead: dict[str, int]
     wait_minutes: dict[str, int]
@@ -51,6 +53,7 @@ def patient_status(
         available_actions(context.definitions, journey, context.actor),
         outcomes.pending,
         outcomes.needs_staff,
+        outcomes.awaited,
         outcomes.reversals,
         {str(queue_id): count for queue_id, count in ahead.items()},
         {str(entry.queue_id): ahead[entry.queue_id] * entry.minutes for entry in listed},

@@ -33,15 +33,20 @@ def note_numbers(
 
 
 def with_view(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> Patient:
-    """Returns the patient with the view made from base and pending actions."""
+    """Returns the patient with the view made from base and pending actions.
+
+    A pending action that another system decides is not shown: only the word of that system moves the journey.
+    """
     identity = context.identity
     pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)
+    elsewhere = identity.site.decided_elsewhere
+    own = (each for each in pending if each.action.action_type not in elsewhere)
     base = patient.base
     if patient.provisional:
         # Only this kiosk made the base, perhaps while its clock was ahead.
         base = replace(base, site_day=min(base.site_day, context.today))
     base = with_bookings(base, context.within_reach(patient))
-    rebased = view(context.definitions, base, pending, context.today, lambda day: context.bookings(patient, day))
+    rebased = view(context.definitions, base, own, context.today, lambda day: context.bookings(patient, day))
     return replace(patient, view=rebased.journey)
 
 

@@ -134,6 +134,12 @@ def move_head(connection: Connection, next_seq: int, last_hash: str) -> None:
     connection.execute("update identity set next_seq = ?, last_hash = ?", (next_seq, last_hash))
 
 
+def write_decided_elsewhere(connection: Connection, site: Site, actions: tuple[str, ...]) -> None:
+    """Writes which actions another system decides. The rest of the site stays until its page is complete."""
+    changed = msgspec.structs.replace(site, decided_elsewhere=actions)
+    connection.execute("update identity set site = ?", (_json(changed),))
+
+
 def write_page(connection: Connection, after: Identity, definitions: Mapping[str, Any] | None) -> None:
     """Writes the identity after a page (`Identity.after_page`), and the definitions of the page where it has some."""
     connection.execute(

@@ -1,10 +1,10 @@
 """The touch screen's web app: the page, its API and its WebSocket, served on loopback only.
 
 `GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave|touch|pace` what a finger does.
-`/ws` offers the same on a socket. `GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a
-simulated reader only. All but `/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error`
-(English) and `code`; a browser that opens the page without a cookie gets a page. No URL and no log holds data of a
-person.
+`/ws` offers the same on a socket. `GET /client/NAME` is a module that the page shares with the apps of the centre.
+`GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a simulated reader only. All but
+`/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error` (English) and `code`; a browser
+that opens the page without a cookie gets a page. No URL and no log holds data of a person.
 """
 
 import logging
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from flask import Flask, Response, render_template, request, send_file
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from kiosk.front.counter import Counter, PressResult
 from kiosk.front.offer import DEAD_S, Misplaced
@@ -37,12 +37,15 @@ from kiosk.ui.messages import (
     read_person_command,
 )
 from kiosk.ui.sockets import add_page_socket, obey
+from sync.client import modules
 from sync.words.catalogs import TRANSLATIONS as SHARED_WORDS
 from sync.words.catalogs import Catalog, read_catalogs
 
 STATIC = Path(__file__).with_name("static")
 TRANSLATIONS = Path(__file__).with_name("translations")  # the catalogs of the words of this screen alone
 HOMES = (SHARED_WORDS, TRANSLATIONS)
+# What the page takes from the client library.
+_SHARED = {name: modules()[name] for name in ("actions.js", "backoff.js", "channel.js", "latest.js", "timers.js")}
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +57,12 @@ def create_app(
     translations: Sequence[Path] = HOMES,
     max_sockets: int = 8,
     dead_s: float = DEAD_S,
+    when_shown: Callable[[int], object] = lambda _: None,
 ) -> Flask:
     """Makes the app in front of a counter, for a screen of that size, in the languages of these folders of catalogs.
 
-    `admission` says which browser gets in. The page's new buttons are dead for `dead_s` seconds.
+    `admission` says which browser gets in. The page's new buttons are dead for `dead_s` seconds. `when_shown` gets the
+    frame of each screen that was sent to a page.
     """
     catalogs = read_catalogs(*translations)
     app = Flask(__name__)
@@ -71,6 +76,7 @@ def create_app(
 
     page = _Page(counter, display, catalogs, dead_s)
     app.add_url_rule("/", view_func=page.show, endpoint="page")
+    app.add_url_rule("/client/<name>", view_func=_shared_module, endpoint="client")
     _serve(app, "GET", "/healthz", lambda: _health(counter))
     _serve(app, "GET", "/api/v1/state", lambda: _json(counter.screen()))
     _serve(app, "POST", "/api/v1/actions", lambda: _act(counter))
@@ -78,7 +84,7 @@ def create_app(
         _serve(app, "POST", f"/api/v1/{name}", partial(_obey, counter, name))
     _serve(app, "GET", "/api/v1/demo/cards", lambda: _cards(counter))
     _serve(app, "POST", "/api/v1/demo/cards", lambda: _present(counter))
-    add_page_socket(app, "/ws", counter, max_sockets)
+    add_page_socket(app, "/ws", counter, max_sockets, when_shown)
     return app
 
 
@@ -90,7 +96,8 @@ class _Page:
         self._dead_ms = round(dead_s * 1000)
         self._measures = asdict(measure(display))
         self._catalogs = catalogs
-        self._modules = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
+        own = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
+        self._modules = [*(f"/static/{name}" for name in own), *(f"/client/{name}" for name in _SHARED)]
 
     def show(self) -> str:
         words = self._site_language()
@@ -117,6 +124,12 @@ class _Page:
 
 def _serve(app: Flask, method: str, path: str, view: Callable[[], Response]) -> None:
     app.add_url_rule(path, endpoint=f"{method} {path}", view_func=view, methods=[method])
+
+
+def _shared_module(name: str) -> Response:
+    if name not in _SHARED:
+        raise NotFound
+    return send_file(_SHARED[name])
 
 
 def _act(counter: Counter) -> Response:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from werkzeug import Request, Response
 
-from kiosk.config import is_loopback
+from kiosk.addresses import is_loopback
 from kiosk.ui.messages import PageError
 
 CHANGE_HEADER = "X-Kiosk"  # of a request that makes a change

@@ -7,6 +7,7 @@ read delays no other page. It gets the newest screen once it reads again, and is
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -44,12 +45,14 @@ log = logging.getLogger(__name__)
 JOIN_S = 1.0
 
 
-def add_page_socket(app: Flask, path: str, counter: Counter, limit: int) -> None:
-    """Adds the page's socket to an app. At most `limit` are open at a time."""
+def add_page_socket(
+    app: Flask, path: str, counter: Counter, limit: int, when_shown: Callable[[int], object] = lambda _: None
+) -> None:
+    """Adds the page's socket to an app. At most `limit` are open at a time. `when_shown` is as in `create_app`."""
     add_socket(
         app,
         path,
-        lambda websocket: PageSession(websocket, counter).run(),
+        lambda websocket: PageSession(websocket, counter, when_shown).run(),
         SocketLimits(limit),
         _refuse,
         max_message=MAX_BYTES,
@@ -59,8 +62,9 @@ def add_page_socket(app: Flask, path: str, counter: Counter, limit: int) -> None
 class PageSession:
     """One open socket, until either end closes it."""
 
-    def __init__(self, connection: Any, counter: Counter) -> None:
+    def __init__(self, connection: Any, counter: Counter, when_shown: Callable[[int], object]) -> None:
         self._connection = connection
+        self._when_shown = when_shown
         self._counter = counter
         self._sending = threading.Lock()
 
@@ -97,6 +101,7 @@ class PageSession:
                 screen = slot.take()
                 if screen is not None:
                     self._send(State("state_update", screen))
+                    self._when_shown(screen.frame)
             self._close("the kiosk is stopping")
         except (ConnectionClosed, OSError):
             self._close("the page does not read")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sync.central.metrics.counts import Counts
 from sync.central.records.known_bearers import KnownBearers
 from sync.central.records.looks import RecentLooks
 from sync.central.records.tallies import Tallies
@@ -16,8 +17,8 @@ from sync.journey.definitions import Definitions
 
 @dataclass(frozen=True, slots=True)
 class Centre:
-    """One open centre: its database, its card keys, the rules in force, its clock (UTC ms), its maker of ids, and what
-    its access log remembers.
+    """One open centre: its database, its card keys, the rules in force, its clock (UTC ms), its maker of ids, what its
+    access log remembers, and what it counts.
 
     `certificate` is that of a centre that itself serves https.
 
@@ -32,4 +33,5 @@ class Centre:
     looks: RecentLooks = field(default_factory=RecentLooks)
     bearers: KnownBearers = field(default_factory=KnownBearers)
     tallies: Tallies = field(default_factory=Tallies)
+    counts: Counts = field(default_factory=Counts)
     certificate: ServedCertificate | None = None

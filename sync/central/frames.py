@@ -7,10 +7,11 @@ A worker that starts says `Opened` or `NotOpened`. It waits for `Begin`, and say
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from sync.central.metrics.counts import Count
 from sync.central.network.web_settings import WebSettings
 
 Headers = list[tuple[bytes, bytes]]
@@ -92,13 +93,17 @@ class Ending(msgspec.Struct, tag="ending", array_like=True, frozen=True, gc=Fals
 
 
 class Answer(msgspec.Struct, tag="answer", array_like=True, frozen=True, gc=False):
-    """The response to a call. With `has_rest`, the last `Rest` before it is the end of its body."""
+    """The response to a call. With `has_rest`, the last `Rest` before it is the end of its body.
+
+    `counts` are what the worker has counted since the last answer.
+    """
 
     number: int
     status: int
     headers: Headers
     body: bytes
     has_rest: bool = False
+    counts: Sequence[Count] = ()
 
 
 class Rest(msgspec.Struct, tag="rest", array_like=True, frozen=True, gc=False):
@@ -148,8 +153,16 @@ class Close(msgspec.Struct, tag="close", array_like=True, frozen=True, gc=False)
     reason: str
 
 
+class Counted(msgspec.Struct, tag="counted", array_like=True, frozen=True, gc=False):
+    """What the worker has counted for a message of a WebSocket. It comes before the answer to that."""
+
+    counts: Sequence[Count]
+
+
 ToWorker = Begin | Call | Part | Message | Gone
-ToGateway = Opened | NotOpened | Ready | Ending | Answer | Rest | Want | Parked | Accept | Send | Taken | Close
+ToGateway = (
+    Opened | NotOpened | Ready | Ending | Answer | Rest | Want | Parked | Accept | Send | Taken | Close | Counted
+)
 
 _encoder = msgspec.msgpack.Encoder()
 decode_for_worker = msgspec.msgpack.Decoder(ToWorker).decode

@@ -18,7 +18,7 @@ ENTRANCE = "entrance"  # the kind of a kiosk whose configuration asks for no kin
 
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Names = frozenset[Name]
-Sender = Literal["patient", "staff"]
+Sender = Literal["patient", "visit", "staff"]
 
 
 class DefinitionsError(ValueError):

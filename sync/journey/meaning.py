@@ -1,7 +1,7 @@
 """What the state of a queue entry or of a booking means for people. Pure, as the rules are."""
 
 from sync.journey.definitions import ActionRule, Definitions
-from sync.journey.model import Appointment, QueueEntry
+from sync.journey.model import Appointment, Journey, NextExam, QueueEntry
 
 
 def waits(definitions: Definitions, entry: QueueEntry) -> bool:
@@ -14,6 +14,17 @@ def is_called(definitions: Definitions, entry: QueueEntry) -> bool:
     state = definitions.queue_to_journey.get(entry.state)
     calls = (r for r in definitions.actions.values() if r.by == {"staff"} and r.entry)
     return any(r.entry and r.entry.target in definitions.in_line and state in r.moves.values() for r in calls)
+
+
+def is_worth_offering(rule: ActionRule, journey: Journey, following: NextExam | None) -> bool:
+    """Whether a screen offers an action that the rules allow. `following` is the exam that comes next.
+
+    After an exam done today, an action that opens a queue entry needs a booking or a live number. While one of them is
+    left, no button ends the visit.
+    """
+    opens_nothing = rule.opens_entry and journey.leg > 0 and following is None
+    ends_too_soon = rule.visit == "close" and following is not None
+    return not (opens_nothing or ends_too_soon)
 
 
 def came_to_nothing(definitions: Definitions, appointment_status: str) -> bool:

@@ -22,12 +22,14 @@ BindingId = NewType("BindingId", str)
 
 
 class Role(StrEnum):
-    """Who asks for an action."""
+    """Who asks. Programs that watch the service ask for no action."""
 
     PATIENT = "patient"
+    VISIT = "visit"  # who has the secret of a visit
     KIOSK = "kiosk"
     STAFF = "staff"
     SYSTEM = "system"
+    METRICS = "metrics"
     INTEGRATION = "integration"  # a program of the hospital's system
 
 
@@ -39,9 +41,10 @@ class Trigger(StrEnum):
     STAFF_ACTION = "staff_action"
     QUEUE_SYNC = "queue_sync"  # the journey followed its queue entry
     SYSTEM_AUTO = "system_auto"  # a day of the site ended
+    LEGACY = "legacy"  # the system that was here before
 
 
-UNSENT = frozenset({Trigger.QUEUE_SYNC, Trigger.SYSTEM_AUTO})  # no sender can set these off
+UNSENT = frozenset({Trigger.QUEUE_SYNC, Trigger.SYSTEM_AUTO, Trigger.LEGACY})  # no sender can set these off
 
 
 class BuiltIn(StrEnum):
@@ -53,6 +56,7 @@ class BuiltIn(StrEnum):
     CORRECT_JOURNEY = "correct_journey"
     MOVE_BOOKING = "move_booking"  # the hospital moved or cancelled the booking of an entry
     TAKE_BACK = "take_back"  # staff took back what a kiosk did
+    LEGACY = "legacy"  # done in the system that was here before, by rules of its own
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -63,6 +67,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 PATIENT = Actor(Role.PATIENT)
+VISIT = Actor(Role.VISIT)
 STAFF = Actor(Role.STAFF)
 SYSTEM = Actor(Role.SYSTEM)
 

@@ -46,14 +46,10 @@ def decide(definitions: Definitions, journey: Journey, action: Action) -> Decisi
 
 
 def may_send(rule: ActionRule, actor: Actor) -> bool:
-    """Whether this actor may ever send this action. Staff may send all, kiosks those granted, patients those of
-    patients.
-    """
+    """Whether this actor may ever send this action. Staff may send all, kiosks those granted, others their own."""
     if actor.role is Role.KIOSK:
         return "patient" in rule.by and rule.name in actor.grants
-    if actor.role is Role.PATIENT:
-        return "patient" in rule.by
-    return actor.role is Role.STAFF
+    return actor.role is Role.STAFF or str(actor.role) in rule.by
 
 
 def available_actions(definitions: Definitions, journey: Journey, actor: Actor) -> tuple[str, ...]:
@@ -113,14 +109,15 @@ def place_in_line(entry: QueueEntry) -> tuple[int, int, str]:
 
 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
-    """Whether the rules can write a history row: by the table, the queue mapping, a day's end, a correction,
-    or by taking back what a kiosk did.
+    """Whether a history row can be written: by the table, the queue mapping, a day's end, a correction, by taking back
+    what a kiosk did, or by the word of another system, which may go from any state to any.
     """
     if row.trigger_type == Trigger.SYSTEM_AUTO:
         return row.to_state == definitions.initial and row.from_state in definitions.journey_states
     mapped = set(definitions.queue_to_journey.values())
     if row.trigger_type == Trigger.QUEUE_SYNC:
-        return row.from_state in mapped and row.to_state in mapped
+        may = set(definitions.journey_states) if row.action in definitions.actions else mapped
+        return row.from_state in may and row.to_state in may
     rule = definitions.actions.get(row.action)
     if rule is None:
         return is_correction(definitions, row) or is_take_back(definitions, row)

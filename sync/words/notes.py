@@ -21,6 +21,8 @@ def notes(situation: Situation) -> tuple[Note, ...]:
         found.append(Note(NoteKind.MOVED, moved, "note", "mild"))
     if situation.needs_staff and situation.entry_state in _WITH_STAFF and not situation.provisional:
         found.append(Note(NoteKind.NEEDS_STAFF, Text(_STAFF_WILL_CHECK), "staff", "mild"))
+    if situation.awaited and situation.entry_state in _WITH_STAFF and not situation.needs_staff:
+        found.append(Note(NoteKind.AWAITED, Text(_AWAITED), "note", "mild"))
     if situation.deed is Deed.REFUSED:
         found.append(Note(NoteKind.REFUSED, fill(_REFUSED, situation.values()), "note", "mild"))
     if situation.deed is Deed.TAPPED_AGAIN and situation.entry_state in _IN_LINE and not situation.needs_staff:
@@ -74,6 +76,7 @@ def _reversals(situation: Situation) -> list[Text]:
 
 
 _STAFF_WILL_CHECK = N_("The staff need to check something with you.")
+_AWAITED = N_("The hospital's other system has to confirm your request.")
 _REPEATED = N_("You are checked in already.")
 _CONFIRMED = N_("Check-in complete")
 _PENDING = N_("Check-in is being processed")

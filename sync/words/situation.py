@@ -55,9 +55,9 @@ class Situation(Struct, frozen=True):
     `journey` is the state of the journey. `done` names the accepted action, `button` the action that the screen offers
     ("": none). `has_bookings`: the patient had a booking for today, open or over. `next` is the exam that comes next;
     None where neither a booking nor a live entry is left. `pending`: actions of the patient here wait for the centre.
-    `needs_staff`: one waits for staff. `online`: the centre answers, so the data is fresh. `provisional`: the patient
-    is known by the card alone. `name` is the masked name and `desk` where the staff are, in the hospital's own words;
-    "" where they are not known.
+    `needs_staff`: one waits for staff. `awaited`: one waits for another system of the hospital. `online`: the centre
+    answers, so the data is fresh. `provisional`: the patient is known by the card alone. `name` is the masked name and
+    `desk` where the staff are, in the hospital's own words; "" where they are not known.
     """
 
     journey: str
@@ -69,6 +69,7 @@ class Situation(Struct, frozen=True):
     next: Exam | None = None
     pending: bool = False
     needs_staff: bool = False
+    awaited: bool = False
     reversals: tuple[Reversed, ...] = ()
     online: bool = True
     provisional: bool = False

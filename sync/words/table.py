@@ -92,6 +92,7 @@ CAUSES = (
     Cause(_where(journey=_FOLLOWING, entry_state="called"), (N_("Please go in now"),)),
     Cause(_where(journey=_FOLLOWING, entry_state="in_progress"), (N_("In progress: {exam}"), N_("In progress now"))),
     Cause(_where(needs_staff=True), _SEE_STAFF),
+    Cause(_where(awaited=True), (N_("Your request has been taken"),)),
     Cause(_where(journey=_FOLLOWING, entry_state="no_show"), (N_("You were called and were not here"),)),
     Cause(_where(journey=_FOLLOWING, entry_state=("waiting", "delayed")), _YOUR_NUMBER),
     Cause(_where(deed=Deed.HELD), _HELLO),
@@ -141,6 +142,12 @@ STEPS = (
         Place.INSIDE,
     ),
     Step(_where(needs_staff=True), (N_("They need to check something with you."),), Place.DESK),
+    Step(
+        _where(awaited=True, online=True),
+        (N_("The hospital's other system has to confirm it. Hold your card here again in a minute."),),
+        Place.HERE,
+    ),
+    Step(_where(awaited=True), (N_("The hospital's other system has to confirm your request."),), Place.HERE),
     Step(
         _where(journey=_FOLLOWING, entry_state="no_show"),
         (N_("Please go to the desk with your number {number}."), N_("Please go to the desk with your number.")),

@@ -26,6 +26,7 @@ class NoteKind(StrEnum):
     MOVED = "moved"  # the ticket names another exam or another room
     REFUSED = "refused"  # the rules refused the press
     NEEDS_STAFF = "needs_staff"  # an action of the patient waits for staff
+    AWAITED = "awaited"  # one waits for another system of the hospital
     REPEATED = "repeated"  # a second tap
 
 

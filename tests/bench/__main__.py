@@ -1,6 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, drain, days, imports, cards, waiting, sockets, attack, postgres, chain, hospital; or large, a snapshot for a
-million."""
+backlog, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or large, a
+snapshot for a million, or legacy, the way over of an older system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from tests.bench import (
     cards,
     central,
     chain,
+    channels,
     daemon,
     days,
     drain,
     hospital,
     imports,
+    legacy,
     postgres,
     postgres_workers,
     snapshot,
@@ -45,12 +47,13 @@ PARTS = {
     "cards": cards.measure,
     "waiting": waiting.measure,
     "sockets": sockets.measure,
+    "channels": channels.measure,
     "attack": attack.measure,
     "postgres": lambda place: [*postgres.measure(place), *postgres_workers.measure(place / "workers")],
     "chain": chain.measure,
     "hospital": hospital.measure,
 }
-BY_NAME = {"large": snapshot.measure_large}  # minutes of work: only where they are named
+BY_NAME = {"large": snapshot.measure_large, "legacy": legacy.measure}  # minutes of work: only where they are named
 
 
 def main(names: list[str]) -> int:

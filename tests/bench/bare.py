@@ -16,6 +16,7 @@ from flask import Flask, Response, request
 from sync.central.frames import Begin
 from sync.central.gateway.listening import listen
 from sync.central.gateway.program import Command
+from sync.central.metrics.counts import Counts
 from sync.central.network.web_settings import WebSettings
 from sync.central.server import Port, serve
 from sync.central.worker.process import run_worker
@@ -28,6 +29,7 @@ class Bare:
     """Takes the place of the centre's worker: an app, and a way to end it."""
 
     web = WebSettings()
+    incarnation = ""
 
     def __init__(self, directory: Path, database: Database | None = None) -> None:
         """`database` takes the place of the file of SQLite."""
@@ -36,6 +38,7 @@ class Bare:
         requests = [[(many, sys.intern(sql), given) for many, sql, given in each] for each in recorded]
         execute, executemany = database or sqlite_file(directory)
         lock = threading.Lock()
+        self.counts = Counts()
         self.app = Flask(__name__, static_folder=None)
 
         @self.app.get("/healthz")

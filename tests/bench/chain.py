@@ -18,6 +18,7 @@ from pathlib import Path
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places, Program, command_of
 from sync.central.gateway.routing import place_of
+from sync.central.network.bearer import token_id_of
 from tests.bench.chain_figures import told_figures
 from tests.bench.commanded import Commanded, commanded
 from tests.bench.enrolled import Enrolled, enrol_kiosks
@@ -168,7 +169,7 @@ class _Bench:
 
     def _workers_of_kiosks(self, workers: int) -> list[int]:
         """The place of each kiosk's worker."""
-        return [place_of(token, workers) for _, token in self._kiosks]
+        return [place_of(token_id_of(token), workers) for _, token in self._kiosks]
 
     def _act(self, lasts_s: float) -> Acted:
         """The desk acts on one patient after the other, at the pace of the chain."""

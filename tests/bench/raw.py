@@ -52,7 +52,7 @@ class Client:
 
 
 class WebSocket:
-    """A WebSocket that reads."""
+    """A WebSocket."""
 
     def __init__(self, port: int, token: str, patient_id: str, source: str = "127.0.0.1") -> None:
         self.socket = connect(port, source)
@@ -70,6 +70,12 @@ class WebSocket:
         if status == 101:
             self.next()
         return status
+
+    def send(self, text: str) -> None:
+        """Sends a message of fewer than 65,536 bytes. Its mask is 0, which leaves the text as it is."""
+        content = text.encode()
+        length = bytes([128 | len(content)]) if len(content) < 126 else b"\xfe" + len(content).to_bytes(2, "big")
+        self.socket.sendall(b"\x81" + length + bytes(4) + content)
 
     def next(self) -> bytes:
         """The next message."""

@@ -25,10 +25,12 @@ class KioskParts:
         clock: Callable[[], ClockReading] = read_clock,
         new_id: Callable[[], str] = new_id,
         portion_s: float = PORTION_S,
+        *,
+        shows_visits: bool = False,
     ) -> None:
         self.store = store
         self.kiosk = ThisKiosk(store, clock, new_id)
-        self.journeys = Journeys(self.kiosk)
+        self.journeys = Journeys(self.kiosk, shows_visits=shows_visits)
         self.ledger = Ledger(self.kiosk, portion_s)
 
     @property

@@ -57,7 +57,8 @@ def title(screen: Screen) -> str:
 class ReceptionRig:
     """A reception on a real store, and its clocks."""
 
-    def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",)) -> None:
+    def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",), visit_url: str = "") -> None:
+        self._visit_url = visit_url
         self.clock = Clock()
         self.seconds = Seconds()
         self.nudges = 0
@@ -70,7 +71,7 @@ class ReceptionRig:
     def open(self, directory: Path) -> None:
         """Starts the reception on the existing store."""
         self.store = Store(directory / "kiosk.db")
-        self.parts = KioskParts(self.store, self.clock)
+        self.parts = KioskParts(self.store, self.clock, shows_visits=bool(self._visit_url))
         self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.reception = Reception(
             self.journeys,
@@ -79,6 +80,7 @@ class ReceptionRig:
             self._nudge,
             self._look_up,
             self.seconds,
+            self._visit_url,
         )
 
     def _nudge(self) -> None:

@@ -28,6 +28,8 @@ from sync.central.maintenance.card_rotation import begin_rotation, publish_all, 
 from sync.central.maintenance.housekeeping import close_days, lapse_late_bookings
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.opening import read_site_keys
+from sync.central.operations.desk import OPERATOR
+from sync.central.operations.hospital import hospital_operations
 from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
@@ -40,11 +42,14 @@ from sync.central.services.merge import merge_patients
 from sync.central.services.perform_action import perform
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.settle_waits import settle_waits
+from sync.central.services.take_word import take_word
 from sync.central.services.told import Told
+from sync.central.services.word_bodies import read_word
 from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_contracts import STATUS
 from sync.journey.definitions import read, shipped
-from sync.journey.model import STAFF, Journey
+from sync.journey.model import STAFF, Actor, Journey, Role
 from sync.protocol import CallRefused, EndCode, Enrolment, LookupRequest, PullRequest, PushRequest, VerdictRow
 from sync.set_aside import read_lines
 from tests.simulation.crashes import FragileCentreStore, Fuse
@@ -54,6 +59,9 @@ from tests.sync.central.wire import read_page
 
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
 FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
+
+
+OTHER_SYSTEM = Requester(Actor(Role.INTEGRATION), "integration:old", "legacy")
 
 
 class Centre:
@@ -131,6 +139,7 @@ class Centre:
         walk_on(self.parts)
         close_days(self.parts, self.today())
         lapse_late_bookings(self.parts)
+        settle_waits(self.parts)
 
     def today(self) -> str:
         """The day of the site."""
@@ -150,6 +159,21 @@ class Centre:
     def staff(self, action_id: str, action_type: str, patient_id: str, payload: dict[str, object]) -> Answer:
         """An action at the desk."""
         return perform(self.parts, AT_THE_DESK, patient_id, ActionRequest(action_type, action_id, payload))
+
+    def let_decide(self, action_type: str, decider: str) -> None:
+        """An operator says who decides an action."""
+        hospital_operations(self.parts, OPERATOR)["site"]({"decides": [f"{action_type}={decider}"]})
+
+    def elsewhere(self) -> tuple[str, ...]:
+        """The actions that the other system decides."""
+        with self.store.read() as db:
+            return read_site(db).site.decided_elsewhere
+
+    def word(self, told: dict[str, object]) -> Answer:
+        """A word of the other system."""
+        request = read_word(told)
+        assert isinstance(request, ActionRequest), request
+        return take_word(self.parts, OTHER_SYSTEM, request)
 
     def import_booking(self, fields: dict[str, str]) -> RowOutcome:
         """Takes a row of a booking, as a document of the hospital brings it."""

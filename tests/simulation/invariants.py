@@ -83,7 +83,11 @@ def _views(kiosk: SimulatedKiosk) -> Found:
         damaged = {row["patient_id"] for row in rows if outbox_bodies.read(row) is None}
         waiting = sorted(outbox.pending_patients(db) - damaged)
         known = {patient_id: patients.read(db, patient_id) for patient_id in waiting}
-        pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
+        all_pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
+    elsewhere = identity.site.decided_elsewhere
+    pending = {
+        each: [one for one in own if one.action.action_type not in elsewhere] for each, own in all_pending.items()
+    }
     now = transaction_context(
         identity, kiosk.journeys.definitions, kiosk.journeys.clock(), kiosk.parts.kiosk.cards.keys
     )

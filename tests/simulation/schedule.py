@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.simulation import other_system
 from tests.simulation.crashes import Crash
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.healing import heal
@@ -20,6 +21,7 @@ from tests.simulation.world import World
 ACTIONS, STRIKES, STEPS = 40, 30, 8  # events of people, faults and sync; the first two are the least that take effect
 STAFF_SHARE = 0.3
 LIES, LIED_TO_EVERY = 12, 4  # events of a kiosk that lies, in each fourth schedule
+WORDS = 40  # events of another system that decides some actions
 NIGHT, NIGHTS = "day's end", 3
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -67,6 +69,15 @@ def events_of(seed: int, *, lied_to: bool = False) -> list[Event]:
     chosen += [("lie", None)] * LIES * lied_to
     chance.shuffle(chosen)
     return [Event(number, kind, fault) for number, (kind, fault) in enumerate(chosen, 1)]
+
+
+def beside_another_system_of(seed: int) -> list[Event]:
+    """The events of a seed, among which another system of the hospital decides some actions."""
+    chance = Random(seed)
+    kinds = [(each.kind, each.fault) for each in events_of(seed)]
+    for _ in range(WORDS):
+        kinds.insert(chance.randrange(len(kinds)), ("other system", None))
+    return [Event(number, kind, fault) for number, (kind, fault) in enumerate(kinds, 1)]
 
 
 def nights_of(seed: int) -> list[Event]:
@@ -139,6 +150,8 @@ def _one(world: World, event: Event) -> None:
         case "backup":
             world.back_up()
             assert not (wrong := look_at_views(world)), wrong
+        case "other system":
+            other_system.act(world)
         case "lie":
             world.lie()
         case "snapshot":

@@ -137,6 +137,16 @@ def state_at_kiosk(house: Hospital, person: Person) -> str:
         return str(db.execute(query, (person.patient_id,)).fetchone()[0])
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/healthz?full"])
+def test_no_proxy_passes_on_what_programs_that_watch_may_read(house: Hospital, path: str):
+    token = central_command(house.places, "token", "--role", "metrics", "--name", "prometheus").strip()
+    for each in (None, token):
+        refused = house.call("GET", path, each)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert requests.get(house.places.central_url + path, timeout=WAIT_S).ok, "on its own machine it is there"
+    assert house.call("GET", "/healthz").json() == {"status": "ok"}
+
+
 def test_a_kiosk_enrols_pulls_and_pushes_through_the_proxy(house: Hospital):
     with ExitStack() as stack:
         house.configure()

@@ -26,6 +26,19 @@ export function icon(name, kind = "icon") {
   return svg;
 }
 
+/** Makes a picture of one path, in the units of its view box. It is hidden from screen readers. */
+export function drawing(name, box, path) {
+  const svg = document.createElementNS(SVG, "svg");
+  const shape = document.createElementNS(SVG, "path");
+  svg.setAttribute("class", name);
+  svg.setAttribute("viewBox", box);
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("focusable", "false");
+  shape.setAttribute("d", path);
+  svg.append(shape);
+  return svg;
+}
+
 /** Makes a button with an icon and a text. `name` identifies it across renderings. */
 export function button(name, kind, picture, text, onclick, attributes = {}) {
   return h(

@@ -1,16 +1,16 @@
 // The page: the daemon's screen, the person's settings, and the press under way. It is drawn again whenever one of these
 // changes.
 
-import { Channel } from "./channel.js";
+import { Actions } from "/client/actions.js";
 import { secondsLeft, showPassing } from "./controls.js";
 import { Countdown } from "./countdown.js";
+import { Daemon } from "./daemon.js";
 import { DeadTime } from "./dead_time.js";
 import { closeDialogs } from "./dialogs.js";
 import { draw, drawMore } from "./drawing.js";
 import { watchFingers } from "./finger.js";
 import { keepMeasure, millimetre } from "./millimetre.js";
 import { Person } from "./person.js";
-import { Presses } from "./press.js";
 import { N_, loadCatalogs, offered } from "./words.js";
 
 const SETTINGS_STAY_S = 60;
@@ -30,12 +30,12 @@ class Page {
     this.trouble = null;
     this.person = new Person(() => this.settingsChanged());
     this.measure = keepMeasure(start.display, this.person);
-    this.channel = new Channel(
+    this.daemon = new Daemon(
       (screen) => this.receiveScreen(screen),
       (reachable) => this.setReachable(reachable),
       () => this.shutOut(),
     );
-    this.presses = new Presses(this.channel);
+    this.actions = new Actions((action, attempt) => this.daemon.perform(action, attempt));
     this.deadTime = new DeadTime(start.dead_ms, () => this.draw());
     this.touchedAt = -Infinity;
     this.countdown = new Countdown(
@@ -48,7 +48,7 @@ class Page {
     this.person.siteLanguage = document.documentElement.lang;
     this.person.apply();
     this.draw();
-    this.channel.start();
+    this.daemon.start();
     for (const id of ["content", "sheet"]) document.getElementById(id).addEventListener("scroll", drawMore);
     window.addEventListener("resize", () => this.draw());
     const isPresent = ({ dataset: { stay } }) => stay === undefined || stay === this.screen?.stay;
@@ -114,7 +114,7 @@ class Page {
     this.pressed = pressed;
     this.trouble = null;
     this.draw();
-    const answer = await this.presses.act({ offer, action, patient });
+    const answer = await this.actions.act(offer, { action_type: action, payload: { patient_id: patient }, offer });
     // Another person may have come and pressed meanwhile.
     if (this.pressed !== pressed) return;
     if (this.busy) this.trouble = this.troubleOf(answer);
@@ -131,7 +131,7 @@ class Page {
     }
     event.currentTarget.disabled = true;
     // The person leaves the screen even where the daemon does not answer.
-    if (!(await this.channel.send("leave", { stay })) && stay === this.screen.stay) this.timeIsUp();
+    if (!(await this.daemon.send("leave", { stay })) && stay === this.screen.stay) this.timeIsUp();
   }
 
   async keep(event) {
@@ -140,13 +140,13 @@ class Page {
       return;
     }
     event.currentTarget.disabled = true;
-    await this.channel.send("keep", { stay: event.currentTarget.dataset.stay });
+    await this.daemon.send("keep", { stay: event.currentTarget.dataset.stay });
     this.draw();
   }
 
   async setPace(event) {
     const { stay } = event.currentTarget.dataset;
-    await this.channel.send("pace", { stay, slow: !this.screen.slow });
+    await this.daemon.send("pace", { stay, slow: !this.screen.slow });
   }
 
   /** Tells the daemon that the person is there. Hidden data comes back by its own button alone. */
@@ -154,16 +154,16 @@ class Page {
     if (this.nobody || this.kind === "still_here") return;
     if (performance.now() - this.touchedAt < TOUCH_EVERY_MS) return;
     this.touchedAt = performance.now();
-    this.channel.send("touch", { stay: this.screen.stay });
+    this.daemon.send("touch", { stay: this.screen.stay });
   }
 
   async goOn(event) {
-    await this.channel.send("touch", { stay: event.currentTarget.dataset.stay });
+    await this.daemon.send("touch", { stay: event.currentTarget.dataset.stay });
   }
 
   resetSettings() {
     this.person.reset();
-    if (this.screen?.slow) this.channel.send("pace", { stay: this.screen.stay, slow: false });
+    if (this.screen?.slow) this.daemon.send("pace", { stay: this.screen.stay, slow: false });
     this.settingsChanged();
   }
 
@@ -250,14 +250,14 @@ class Page {
   // The demo.
 
   async fetchCards() {
-    const answer = await this.channel.fetch("GET", "/api/v1/demo/cards");
+    const answer = await this.daemon.fetch("GET", "/api/v1/demo/cards");
     if (answer?.status !== 200) return;
     this.cards = answer.body;
     this.draw();
   }
 
   async present(uid) {
-    const answer = await this.channel.fetch("POST", "/api/v1/demo/cards", { uid });
+    const answer = await this.daemon.fetch("POST", "/api/v1/demo/cards", { uid });
     if (answer?.status === 200) closeDialogs();
   }
 }

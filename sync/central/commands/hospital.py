@@ -19,6 +19,12 @@ from sync.central.commands.web_options import web_options
     default=None,
     help="Whether cards with a UID of 4 bytes are refused: they are easy to copy.",
 )
+@click.option(
+    "--decides",
+    multiple=True,
+    metavar="ACTION=WHO",
+    help="Who decides an action: legacy, shadow or new (the centre); repeatable.",
+)
 @click.option("--new-id", is_flag=True, help="Make a copy of another centre's database a site of its own.")
 @web_options
 @as_json_option
@@ -26,6 +32,7 @@ def site(
     database: Database,
     as_json: bool,
     languages: tuple[str, ...],
+    decides: tuple[str, ...],
     new_id: bool,
     trusted_proxies: tuple[str, ...],
     allowed_origins: tuple[str, ...],
@@ -38,11 +45,12 @@ def site(
     \b
     Examples:
       kiosk-central site --database sqlite:///central.db
+      kiosk-central site --database sqlite:///central.db --decides register=shadow
       kiosk-central site --database sqlite:///central.db --timezone Asia/Seoul --language ko --language en
     """
     lists = {"languages": languages, "trusted_proxies": trusted_proxies, "allowed_origins": allowed_origins}
     given = {name: list(values) or None for name, values in lists.items()}
-    settings = ask(database, "site", new_id=new_id or None, **given, **wanted)
+    settings = ask(database, "site", new_id=new_id or None, decides=list(decides) or None, **given, **wanted)
     if as_json:
         print_json(settings)
         return

@@ -13,14 +13,32 @@ from sync.central.commands import (
     imports,
     inbox,
     kiosks,
+    migrate_legacy,
     move,
+    shadow,
     tokens,
     upkeep,
     watch,
     webhooks,
 )
 
-_FILES = (demo, hospital, imports, watch, tokens, kiosks, inbox, bindings, card_keys, audit, webhooks, upkeep, move)
+_FILES = (
+    demo,
+    hospital,
+    imports,
+    watch,
+    tokens,
+    kiosks,
+    inbox,
+    bindings,
+    card_keys,
+    audit,
+    webhooks,
+    shadow,
+    upkeep,
+    move,
+    migrate_legacy,
+)
 COMMANDS: Mapping[str, click.Command] = {
     command.name: command for file in _FILES for command in file.COMMANDS if command.name
 }

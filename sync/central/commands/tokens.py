@@ -12,17 +12,18 @@ from sync.central.commands.options import Database, as_json_option, ask, on_data
 from sync.central.records.tokens import NEVER, TokenRecord, TokenState
 from sync.central.services.lists import MAX_ROWS
 from sync.clock import DAY_MS, iso
-from sync.journey.model import Role
 
 _HOUR_MS = 3600 * 1000
 _UNITS_MS = {"h": _HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _LIFE = re.compile(r"([1-9][0-9]{0,3})([hdw])")
-_ROLES = click.Choice(["patient", "staff", "integration"])
+_ROLES = click.Choice(["patient", "staff", "metrics", "integration"])
+_LISTED_ROLES = click.Choice(["patient", "visit", "staff", "metrics", "integration"])
 _STATES = {
     TokenState.ACTIVE: "active",
     TokenState.EXPIRES_SOON: "EXPIRES SOON",
     TokenState.EXPIRED: "expired",
     TokenState.REVOKED: "ended",
+    TokenState.REPLACED: "replaced",
 }
 
 
@@ -55,6 +56,7 @@ def token(database: Database, role: str, patient_id: str | None, name: str | Non
     Examples:
       kiosk-central token --database sqlite:///central.db --role staff --name "Ward 3 board" --expires 90d
       kiosk-central token --database sqlite:///central.db --role patient --patient D-1001
+      kiosk-central token --database sqlite:///central.db --role metrics --name prometheus
       kiosk-central token --database sqlite:///central.db --role integration --name "Interface engine"
     """
     made = ask(database, "token", role=role, patient_id=patient_id, name=name, life_ms=life_ms)
@@ -65,7 +67,7 @@ def token(database: Database, role: str, patient_id: str | None, name: str | Non
 
 @click.command("tokens")
 @on_database
-@click.option("--role", type=_ROLES, help="List only tokens of this role.")
+@click.option("--role", type=_LISTED_ROLES, help="List only tokens of this role.")
 @click.option("--patient", "patient_id", metavar="ID", help="List only the tokens of this patient.")
 @click.option("--all", "with_ended", is_flag=True, help="List ended and expired tokens too.")
 @click.option("--after", metavar="TOKEN_ID", help="Begin after this token.")
@@ -82,7 +84,7 @@ def list_tokens(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the tokens of staff, patients and integrations: id, role, whose it is, made, last used, end. It shows none.
+    """List all tokens but those of kiosks: id, role, whose it is, made, last used, end. It shows no token.
 
     \b
     Examples:
@@ -120,7 +122,7 @@ COMMANDS: tuple[click.Command, ...] = (token, list_tokens, token_revoke)
 
 def _line(row: Mapping[str, Any]) -> str:
     found = msgspec.convert(row, TokenRecord)
-    whose = [found.patient_id or "", found.name] if found.role is Role.PATIENT else [found.name]
+    whose = [found.patient_id or "", found.name]
     words = [
         found.token_id,
         f"{found.role:<11}",

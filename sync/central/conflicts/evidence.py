@@ -72,6 +72,8 @@ class Evidence(msgspec.Struct, frozen=True):
     - `denied`: the visit was opened by a kiosk, and that was taken back.
     - `two_visits`: the visit is one of two that were under way when two records were merged.
     - `proof_used`: the proof in the action's payload counts for another visit already.
+    - `decided_elsewhere`: another system of the hospital decides the action. `has_word`: that system has said that it
+      did it, from the state that the person was shown.
     - `recorded_payload`: the payload of the same action for the same leg in the visit's history.
     - `prior_verdict`: the verdict that the kiosk got before the centre was restored.
     """
@@ -97,5 +99,7 @@ class Evidence(msgspec.Struct, frozen=True):
     denied: bool = False
     two_visits: bool = False
     proof_used: bool = False
+    decided_elsewhere: bool = False
+    has_word: bool = False
     recorded_payload: Mapping[str, Any] = {}
     prior_verdict: PriorVerdict | None = None

@@ -18,12 +18,13 @@ from sync.central.records.entries import entries_of_visit
 from sync.central.records.history import PastTransition, day_end, transitions_of_visit
 from sync.central.records.identities import read_identities
 from sync.central.records.proofs import visit_of_proof
+from sync.central.records.shadow_words import has_word
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.unseen_changes import own_changes_since, unseen_visit_since
 from sync.central.records.visits import VisitRow, read_visit
 from sync.central.records.waiting import actions_waiting_in
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.clock import TimeQuality
+from sync.clock import MINUTE_MS, TimeQuality
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId, QueueEntry, Trigger
 from sync.journey.proof import proof_in
@@ -76,6 +77,7 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
     visit = read_visit(db, intent.visit_id)
     own = visit if visit is not None and visit.patient_id == journey.patient_id else None
     past = transitions_of_visit(db, own.visit_id) if own else ()
+    elsewhere = intent.action_type in context.settings.site.decided_elsewhere
     unseen = (journey.patient_id, kiosk_id, base_version, day, arrived_ms or 0)
     return Evidence(
         rules=rules,
@@ -99,6 +101,8 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
         denied=own is not None and own.denied,
         two_visits=own is not None and own.merged,
         proof_used=_proof_used(db, rules, intent, visit),
+        decided_elsewhere=elsewhere,
+        has_word=elsewhere and _has_word(db, journey.patient_id, received),
         recorded_payload=_recorded_payload(past, intent),
         prior_verdict=received.prior_verdict,
     )
@@ -151,6 +155,12 @@ def _proof_used(db: ReadTransaction, rules: Definitions | None, intent: Intent, 
     proof = proof_in(rule, intent.payload) if rule else None
     proven = visit_of_proof(db, intent.action_type, proof) if proof is not None else None
     return proven is not None and (visit is None or visit.visit_id != proven)
+
+
+def _has_word(db: ReadTransaction, patient_id: PatientId, received: ReceivedAction) -> bool:
+    """Whether the word for the action has come: since a minute before the person acted, from the same leg and state."""
+    intent, since_ms = received.intent, received.happened.at_ms - MINUTE_MS
+    return has_word(db, patient_id, intent.action_type, intent.leg, intent.journey_state, since_ms)
 
 
 def _recorded_payload(past: tuple[PastTransition, ...], intent: Intent) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from sync.central.records.patients import add_patient_alias
 from sync.central.records.proofs import use_proof
 from sync.central.records.queue_numbers import next_queue_number, twin_of_number
 from sync.central.records.verdicts import VerdictRecord, add_verdict
+from sync.central.records.visit_tokens import open_visit, refuse_visit
 from sync.central.records.visits import add_visit_alias, set_arrival, set_earlier_arrival
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Decision, Journey, QueueEntry
@@ -91,11 +92,23 @@ def enact(
         _use_proof(db, judged, resolution)
     record = _verdict_record(db, judged, resolution, journey, revision)
     add_verdict(db, record, context.now_ms)
+    _follow_visit(db, judged, record)
     _record_effect(db, judged, resolution, names, record, by_staff=revision > 0)
     _inform_staff(db, judged, resolution)
     if record.change and record.patient_id is not None:
         db.announce(record.change, record.patient_id)
     return Judgement(record, journey if record.patient_id is not None else None)
+
+
+def _follow_visit(db: WriteTransaction, judged: _JudgedAction, record: VerdictRecord) -> None:
+    """Opens the visit to the secret that the kiosk showed. One whose action waits for staff is not known yet."""
+    token_hash, now_ms = judged.intent.visit_hash, judged.context.now_ms
+    if not token_hash or record.verdict is Verdict.NEEDS_STAFF:
+        return
+    if record.code is Code.DISCARDED or record.patient_id is None or record.visit_id is None:
+        refuse_visit(db, token_hash, record.verdict_id, now_ms)
+    else:
+        open_visit(db, token_hash, record.verdict_id, record.patient_id, record.visit_id, now_ms)
 
 
 def _inform_staff(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) -> None:

@@ -13,13 +13,19 @@ from sync.central.conflicts.evidence import Evidence, ReceivedAction
 from sync.central.conflicts.gather import JudgingContext, gather
 from sync.central.conflicts.judge import Judgement, enact
 from sync.central.conflicts.resolve import Resolution, resolve, resolve_for_staff
-from sync.central.records.cases import close_case
+from sync.central.records.cases import close_case, hand_to_staff
 from sync.central.records.idempotency import update_outcome
 from sync.central.records.kiosks import read_kiosk
 from sync.central.records.patients import add_patient_alias
 from sync.central.records.verdicts import VerdictRecord, add_verdict, latest_verdict
 from sync.central.records.visits import is_visit_of
-from sync.central.records.waiting import WaitingAction, has_waiting, remove_waiting, waiting_for_card
+from sync.central.records.waiting import (
+    WaitingAction,
+    has_waiting,
+    remove_waiting,
+    set_waiting_code,
+    waiting_for_card,
+)
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import PatientId, VisitId
@@ -32,13 +38,20 @@ _DISCARDED = Resolution(Verdict.SUPERSEDED, Code.DISCARDED)
 
 
 def rejudge_card(db: WriteTransaction, context: JudgingContext, cards: Sequence[CardHash], who: str) -> list[Judgement]:
-    """Judges the actions again that waited for a card which staff have bound now, in the order of receipt.
+    """Judges the actions again that waited for a card which staff have bound now, and those of the same visits."""
+    return rejudge(db, context, waiting_for_card(db, cards, Code.UNKNOWN_CARD), who)
 
-    The other waiting actions of the same visits are judged too. An action that needs staff for another reason gets a
-    new case. An action with an internal error stays in its case. A case without waiting actions is closed.
+
+def rejudge(
+    db: WriteTransaction, context: JudgingContext, actions: Sequence[WaitingAction], who: str
+) -> list[Judgement]:
+    """Judges waiting actions again, in the order of receipt, since what they waited for has come.
+
+    An action that needs staff for another reason gets a new case. An action with an internal error stays in its case.
+    A case without waiting actions is closed.
     """
     judged = []
-    for waiting, own_context in _with_contexts(context, waiting_for_card(db, cards, Code.UNKNOWN_CARD)):
+    for waiting, own_context in _with_contexts(context, actions):
         try:
             with db.savepoint():
                 judged.append(_judge_again(db, own_context, waiting, resolve))
@@ -128,19 +141,26 @@ def discard_verdict(db: WriteTransaction, verdict_id: str, now_ms: int) -> None:
     supersede(db, verdict_id, Code.DISCARDED, now_ms)
 
 
+def give_to_staff(db: WriteTransaction, actions: Sequence[WaitingAction], now_ms: int) -> None:
+    """Gives actions to staff that have waited for the word of the other system, with their cases. Kiosks pull that."""
+    for each in actions:
+        _revise(db, each.verdict_id, Verdict.NEEDS_STAFF, Code.NOT_CONFIRMED, now_ms)
+        set_waiting_code(db, each.verdict_id, Code.NOT_CONFIRMED)
+        hand_to_staff(db, each.exception_id, Code.NOT_CONFIRMED, now_ms)
+
+
 def supersede(db: WriteTransaction, verdict_id: str, code: Code, now_ms: int) -> None:
     """Ends an action as superseded, with this code, without a judgement. Kiosks pull the verdict."""
+    _update_outcome(db, _revise(db, verdict_id, Verdict.SUPERSEDED, code, now_ms))
+
+
+def _revise(db: WriteTransaction, verdict_id: str, verdict: Verdict, code: Code, now_ms: int) -> VerdictRecord:
+    """Adds a revision of a verdict without a judgement."""
     before = latest_verdict(db, verdict_id)
     assert before is not None
-    record = replace(
-        before,
-        verdict=Verdict.SUPERSEDED,
-        code=code,
-        revision=before.revision + 1,
-        change=db.next_change(),
-    )
+    record = replace(before, verdict=verdict, code=code, revision=before.revision + 1, change=db.next_change())
     add_verdict(db, record, now_ms)
-    _update_outcome(db, record)
+    return record
 
 
 def _with_contexts(

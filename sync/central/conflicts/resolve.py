@@ -118,8 +118,8 @@ def _resolved(evidence: Evidence, intent: Intent) -> Resolution:
     for row in TABLE:
         found = row.judge(case)
         if found is not None:
-            return replace(found, conflict=found.conflict or row.number)
-    return _decided(case)
+            return _left_to_the_other_system(case, replace(found, conflict=found.conflict or row.number))
+    return _left_to_the_other_system(case, _decided(case))
 
 
 def _case(evidence: Evidence, intent: Intent, rules: Definitions, rule: ActionRule, action: Action) -> ConflictCase:
@@ -207,6 +207,24 @@ def _rebound(case: ConflictCase) -> Resolution | None:
 def _two_visits(case: ConflictCase) -> Resolution | None:
     """Two records were merged while each was on a visit. Only staff can decide which visit counts."""
     return _to_staff(Code.TWO_VISITS) if case.evidence.two_visits else None
+
+
+def _told(case: ConflictCase) -> Resolution | None:
+    """The other system that decides the action has said that it did it. Its word has moved the journey already.
+
+    What opens a visit or an entry has ids and a number of the kiosk's, which the rows below take care of.
+    """
+    if not case.evidence.has_word or not case.live or case.rule.opens_entry:
+        return None
+    return _answers_differ(case) or _MERGED
+
+
+def _left_to_the_other_system(case: ConflictCase, found: Resolution) -> Resolution:
+    """An action that another system decides waits for its word, where the centre alone would decide it now."""
+    is_decided_here = found.verdict is Verdict.APPLIED or found.code is Code.NOT_ALLOWED
+    if not case.evidence.decided_elsewhere or not is_decided_here:
+        return found
+    return Resolution(Verdict.NEEDS_STAFF, Code.DECIDED_ELSEWHERE, 19)
 
 
 def _money(case: ConflictCase) -> Resolution | None:
@@ -352,6 +370,7 @@ TABLE: tuple[ConflictRule, ...] = (
     ConflictRule(8, _unknown),
     ConflictRule(7, _rebound),
     ConflictRule(13, _two_visits),
+    ConflictRule(19, _told),
     ConflictRule(17, _money),
     ConflictRule(18, _unproven),
     ConflictRule(14, _denied),

@@ -7,15 +7,17 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import count
 from typing import TypeVar
 
 from aiohttp import web
 
-from sync.central.frames import Accept, Begin, Call, ToGateway
+from sync.central.frames import Accept, Begin, Call, Counted, ToGateway
 from sync.central.gateway.accepting import Accepting
 from sync.central.gateway.body import Body, most_bytes, read_body
 from sync.central.gateway.budget import Budget
@@ -26,14 +28,18 @@ from sync.central.gateway.places import Places
 from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, draining, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
-from sync.central.gateway.responses import response
+from sync.central.gateway.responses import metrics, response
+from sync.central.gateway.routing import token_id_in
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
 from sync.central.gateway.uploads import Uploads, is_upload
+from sync.central.gateway.ways import METRICS_PATH, UNTIMED, way_of
 from sync.central.gateway.workers import Workers
-from sync.central.network.bearer import token_in
+from sync.central.metrics.sums import Sums
 from sync.central.network.forwarded import client_of, read_address
+from sync.central.services.errors import ApiError
 from sync.central.tls.certificate import ServedCertificate
+from sync.direct import is_direct
 from sync.logs import serve, served_request
 
 log = logging.getLogger(__name__)
@@ -41,6 +47,7 @@ Response = TypeVar("Response", bound=web.StreamResponse)
 
 WORKER_S = 10.0  # for a worker that starts
 ANSWER_S = 60.0  # for a worker to answer, a wait for news included
+SCRAPE_S = 5.0  # for a worker to tell its metrics; Prometheus waits for 10
 END_S = 1.0  # for connections to end at a stop
 _HEALTH = "/healthz"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
@@ -87,9 +94,10 @@ class Gateway:
         self._proxies = [ipaddress.ip_network(network) for network in begin.web.trusted_proxies]
         self._shares = shares
         self._numbers = count(1)
-        self._sockets = Sockets(shares.ping_every_s)
+        self._sums = Sums(lambda: [self._workers.is_ready(place) for place in self._workers.places])
+        self._sockets = Sockets(shares.ping_every_s, self._sums.availability)
         self._uploads = Uploads(shares.patience_s, shares.body_bytes_a_second)
-        self._workers = Workers(programs, begin, self._take, self._sockets.end_all)
+        self._workers = Workers(programs, begin, self._take, self._end_of)
         self._pace = Pace(shares.calls_a_second)
         self._turns = Turns(shares.with_worker, shares.waiting, len(programs))
         self._budget = Budget(shares.body_bytes, shares.body_bytes_of_an_address)
@@ -120,8 +128,16 @@ class Gateway:
 
     def _take(self, frame: ToGateway) -> None:
         """What a worker says that is no answer."""
-        self._uploads.take(frame)
-        self._sockets.take(frame)
+        if isinstance(frame, Counted):
+            self._sums.take(frame.counts)
+        else:
+            self._uploads.take(frame)
+            self._sockets.take(frame)
+
+    def _end_of(self, link: Link) -> None:
+        """A worker has ended."""
+        self._sums.worker_ended()
+        self._sockets.end_all(link)
 
     async def drain(self, seconds: float, *, has_successor: bool) -> None:
         """Lets each client go with its next answer, ends the WebSockets in half of the time, and stops after it.
@@ -182,10 +198,10 @@ class Gateway:
                 return await self._respond(request, client, Body(announced=request.content_length or 0))
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
-                    return _last(refusal(BUSY))
+                    return self._refuse_unread(request, BUSY)
                 body = await read_body(request, self._shares.patience_s, self._shares.body_bytes_a_second)
                 if body is None:
-                    return _last(refusal(TOO_SLOW))
+                    return self._refuse_unread(request, TOO_SLOW)
                 held.shrink(len(body.content))
                 if self._is_draining and request.path == _HEALTH:
                     return draining()
@@ -196,9 +212,17 @@ class Gateway:
     async def _respond(self, request: web.BaseRequest, client: str, body: Body) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
+        way = way_of(request.raw_path)
         call = self._call(request, body, connection.address)
-        response = await self._answer_or_repeat(request, client, call)
+        begun_s = time.monotonic()
+        answer = self._tell_metrics if _is_scrape(call) else self._answer_or_repeat
+        response = await answer(request, client, call)
+        self._sums.answered(way, response.status, None if way in UNTIMED else time.monotonic() - begun_s)
         return _last(response) if self._is_draining else response
+
+    def _refuse_unread(self, request: web.BaseRequest, error: ApiError) -> web.Response:
+        self._sums.answered(way_of(request.raw_path), error.status, None)
+        return _last(refusal(error))
 
     def _call(self, request: web.BaseRequest, body: Body, peer: str) -> Call:
         target = request.raw_path
@@ -215,6 +239,26 @@ class Gateway:
             port=self._port,
             is_upload=is_upload(request),
         )
+
+    async def _tell_metrics(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
+        """The gateway's metrics and those of a worker, which says whether the sender may have them.
+
+        Where no worker answers in time, a program on this machine gets the gateway's own.
+        """
+        try:
+            async with asyncio.timeout(SCRAPE_S):
+                answer = await self._answer_or_repeat(request, client, call)
+        except TimeoutError:
+            answer = refusal(BUSY)
+        is_away = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+        if is_away and is_direct(call.peer, call.scheme, request.headers.get("Host", ""), request.headers):
+            return metrics(self._sums.exposition())
+        return answer
+
+    def _with_sums(self, call: Call, told: Told) -> Told:
+        """An answer as it is. The metrics of a worker get the gateway's behind them."""
+        is_granted = _is_scrape(call) and told.answer.status == HTTPStatus.OK
+        return Told(told.answer, self._sums.exposition()) if is_granted else told
 
     async def _answer_or_repeat(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
         """The answer. Where the worker ends before it, a call that changes nothing is asked once more."""
@@ -236,7 +280,7 @@ class Gateway:
         except BaseException:
             turn.end()
             raise
-        opening = self._sockets.open(call.number, link) if call.is_socket else None
+        opening = self._sockets.open(call.number, link, token_id_in(request.headers)) if call.is_socket else None
         if call.is_upload:
             self._uploads.open(call.number, request, link)
         try:
@@ -244,7 +288,7 @@ class Gateway:
             if isinstance(answer, Accept):
                 assert opening is not None
                 return await opening.serve(request, answer)
-            return refusal(BUSY) if answer is None else response(answer)
+            return refusal(BUSY) if answer is None else response(self._with_sums(call, answer))
         finally:
             self._sockets.forget(call.number)
             self._uploads.forget(call.number)
@@ -254,10 +298,9 @@ class Gateway:
         places = self._workers.places
         if len(places) == 1:
             return 0
-        headers = request.headers
-        token = token_in(headers.get("Authorization", ""), headers.get("Sec-WebSocket-Protocol", ""))
-        if token is not None:
-            return self._workers.place_for(token)
+        token_id = token_id_in(request.headers)
+        if token_id is not None:
+            return self._workers.place_for(token_id)
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 
@@ -298,6 +341,10 @@ class _Turn:
         turns, self._turns = self._turns, None
         if turns is not None:
             turns.give_back(self._place)
+
+
+def _is_scrape(call: Call) -> bool:
+    return call.target.partition("?")[0] == METRICS_PATH
 
 
 def _last(response: Response) -> Response:

@@ -8,6 +8,7 @@ from sync.central.frames import (
     Accept,
     Answer,
     Call,
+    Counted,
     Gone,
     Parked,
     Rest,
@@ -128,6 +129,8 @@ class Link(asyncio.Protocol):
         if isinstance(frame, Rest):
             self._rest = frame.content
         elif isinstance(frame, Answer | Accept):
+            if isinstance(frame, Answer) and frame.counts:
+                self._take_frame(Counted(frame.counts))
             asked = self._asked.pop(frame.number, None)
             if asked is not None and not asked.end(self._told(frame)) and isinstance(frame, Accept):
                 self.send(Gone(frame.number))  # its client left before the socket was open

@@ -6,6 +6,8 @@ from aiohttp import web
 
 from sync.central.gateway.link import Told
 from sync.central.gateway.refusals import own_headers
+from sync.central.network.headers import NO_STORE, SECURITY
+from sync.metrics import MEDIA
 
 PIECE = 32 * 1024  # bytes; what a client has not taken yet is copied for it
 _OF_CONNECTION = frozenset({b"content-length", b"connection"})
@@ -28,6 +30,12 @@ def response(told: Told) -> web.StreamResponse:
         elif value.lower() == b"close":
             made.force_close()
     return made
+
+
+def metrics(exposition: bytes) -> web.Response:
+    """The response with the gateway's own metrics."""
+    headers = own_headers() | dict((*SECURITY, NO_STORE)) | {"Content-Type": MEDIA}
+    return web.Response(body=exposition, headers=headers)
 
 
 class _Large(web.StreamResponse):

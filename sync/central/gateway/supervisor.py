@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from sync.central.frames import Begin, Ending, NotOpened, Opened, Ready, ToGateway
+from sync.central.frames import Begin, Counted, Ending, NotOpened, Opened, Ready, ToGateway
 from sync.central.gateway.link import Link, NoWorker, Taker
 from sync.central.gateway.program import GRACE_S, Program, Running, Started, start
 
@@ -102,7 +102,9 @@ class Supervisor:
         self._ready.set()  # who waits for a worker learns that there is none
 
     def _take(self, frame: ToGateway) -> None:
-        if isinstance(frame, Ready):
+        if isinstance(frame, Counted):  # the most frequent
+            self._take_frame(frame)
+        elif isinstance(frame, Ready):
             self._pause_s, self.cannot_start = FIRST_PAUSE_S, False
             self._ready.set()
         elif isinstance(frame, Opened):

@@ -55,13 +55,13 @@ class Workers:
         """Whether the worker of a place takes calls."""
         return self._each[place].is_ready
 
-    def place_for(self, token: str) -> int:
-        """The place of a bearer's worker. While that one cannot start, another one stands in for it."""
-        place = place_of(token, len(self._each))
+    def place_for(self, token_id: str) -> int:
+        """The place of a bearer's worker, by the id of the token. While that one cannot start, another stands in."""
+        place = place_of(token_id, len(self._each))
         if not self._each[place].cannot_start:
             return place
         able = [other for other in self.places if not self._each[other].cannot_start]
-        return able[place_of(token, len(able))] if able else place
+        return able[place_of(token_id, len(able))] if able else place
 
     async def link(self, place: int, seconds: float) -> Link:
         """As `Supervisor.link`, of the worker of a place."""

@@ -12,6 +12,7 @@ import msgspec
 from sync.ids import is_uuid
 from sync.protocol import Intent, canonical
 from sync.text import holds_nul
+from sync.visit_secret import is_hash
 
 MAX_TEXT = 128  # characters of an id, a queue number, a state
 MAX_DEPTH = 32  # nested lists and objects
@@ -144,6 +145,8 @@ def _unsound(intent: Intent) -> str | None:
         return "a text is too long"
     if not intent.patient_id:
         return "no patient is named"
+    if intent.visit_hash and not is_hash(intent.visit_hash):
+        return "visit_hash is no SHA-256"
     counts, clock = (intent.leg, intent.base_version, intent.definitions_version), intent.clock
     if min(counts) < 0 or max(counts) >= 2**53 or clock.wall_ms not in _MOMENTS or clock.mono_ms not in _MOMENTS:
         return "a number is out of range"

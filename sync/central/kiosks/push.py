@@ -21,6 +21,7 @@ from sync.central.kiosks.judge_link import repeat_verdict
 from sync.central.kiosks.links import Fork, Gap, Link, fit, links_of
 from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.kiosks.rewritten import hold_against_told
+from sync.central.metrics.counts import Measure
 from sync.central.records.chains import Chain, read_chain, write_chain
 from sync.central.records.kiosks import note_contact
 from sync.central.records.told_seqs import forget_judged
@@ -33,6 +34,7 @@ from sync.protocol import (
     EndCode,
     PushAnswer,
     PushRequest,
+    VerdictRow,
 )
 from sync.text import holds_nul
 
@@ -61,7 +63,10 @@ def receive_batch(
         note_contact(db, kiosk_id, now_ms)
         context = judging_context(db, centre.definitions, centre.ids, now_ms)
         batch = Batch(context, centre.keys.published, sender, read_chain(db, kiosk_id, sender.epoch), request.now)
-        return _take(db, batch, request, versions)
+        answer, judged = _take(db, batch, request, versions)
+    for each in judged:
+        centre.counts.add(Measure.VERDICTS, each.verdict, each.code)
+    return answer
 
 
 def holds_nul_beside_bodies(message: object) -> bool:
@@ -79,30 +84,32 @@ def _without_bodies(request: PushRequest) -> PushRequest:
 
 def _take(
     db: WriteTransaction, batch: Batch, request: PushRequest, versions: Collection[int]
-) -> PushAnswer | CallRefused:
+) -> tuple[PushAnswer | CallRefused, Sequence[VerdictRow]]:
+    """The answer to a push, and the verdicts of it that were given now."""
     if request.epoch != batch.chain.epoch:
-        return begin_next_epoch(db, batch, request.epoch)
+        return begin_next_epoch(db, batch, request.epoch), ()
     fitted = fit(db, batch.chain, links_of(batch.chain, request.actions))
     if isinstance(fitted, Gap):
-        return ask_for_missing(db, batch, fitted)
+        return ask_for_missing(db, batch, fitted), ()
     if isinstance(fitted, Fork):
-        return begin_next_epoch(db, batch, request.epoch)
+        return begin_next_epoch(db, batch, request.epoch), ()
     together = SetTransaction(db)
     too_many = count_cards(db, together, batch, fitted.fresh)
     if too_many is not None:
-        return too_many
+        return too_many, ()
     hold_against_told(db, batch, fitted.fresh)
-    verdicts = [repeat_verdict(db, batch, each.link, each.verdict_id) for each in fitted.repeats]
-    verdicts += judge_batch(db, batch, fitted.fresh, together)
+    repeated = [repeat_verdict(db, batch, each.link, each.verdict_id) for each in fitted.repeats]
+    judged = judge_batch(db, batch, fitted.fresh, together)
     chain = _advance(db, batch.chain, fitted.fresh)
-    return PushAnswer(
+    answer = PushAnswer(
         site_id=batch.context.settings.site_id,
         server_incarnation=batch.context.settings.server_incarnation,
         last_seq=chain.last_seq,
         backed_up_seq=chain.backed_up_seq,
-        verdicts=verdicts,
+        verdicts=[*repeated, *judged],
         versions=tuple(sorted(versions)),
     )
+    return answer, judged
 
 
 def _advance(db: WriteTransaction, chain: Chain, fresh: Sequence[Link]) -> Chain:

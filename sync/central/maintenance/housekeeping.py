@@ -1,6 +1,6 @@
 """The centre's background work: derives days again and ends them, corrects rows of a wrong clock, deletes old rows of
-the audit and old reports of imports, updates the marker, writes what the audit counts, goes on with a rotation of the
-card keys.
+the audit, old reports of imports and old words, ends the waits for the hospital's other system, updates the marker,
+writes what the audit counts, goes on with a rotation of the card keys.
 
 One step and a driver. A step that fails is logged, and tried again at the next tick.
 """
@@ -22,8 +22,12 @@ from sync.central.records.audit_kinds import KEPT_DAYS
 from sync.central.records.document_imports import delete_old_imports
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
+from sync.central.records.sessions import delete_ended_sessions
+from sync.central.records.shadow_words import delete_old_words
 from sync.central.records.site import NoSite, read_site
+from sync.central.records.visit_tokens import delete_old_visit_tokens
 from sync.central.services.access_log import write_tallies
+from sync.central.services.settle_waits import settle_waits
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import local_ms
 from sync.journey.grace import lapsed_before_ms
@@ -86,12 +90,17 @@ class Housekeeping:
                 return
         derive_days(self._centre)
         lapse_late_bookings(self._centre)
+        settle_waits(self._centre)
         if today != self._closed_until:
             correct_all_future_days(self._centre, today, self._stopped.is_set)
             close_days(self._centre, today, self._stopped.is_set)
-            delete_old_rows(self._centre.store, self._centre.clock(), self._audit_days)
-            with self._centre.store.write() as db:
-                delete_old_imports(db, self._centre.clock())
+            now_ms = self._centre.clock()
+            delete_old_rows(self._centre.store, now_ms, self._audit_days)
+            delete_old_words(self._centre.store, now_ms)
+            with self._centre.store.write(brief=True) as db:
+                delete_ended_sessions(db, now_ms)
+                delete_old_visit_tokens(db, now_ms)
+                delete_old_imports(db, now_ms)
             self._closed_until = today
 
 

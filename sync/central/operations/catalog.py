@@ -1,19 +1,18 @@
 """Every operation by its name. What an operation tells leaves through the door of the centre."""
 
-import pwd
-
 from sync.central.centre import Centre
 from sync.central.operations import TellingOperation
 from sync.central.operations.audit import audit_operations
 from sync.central.operations.bindings import binding_operations
 from sync.central.operations.card_keys import card_key_operations
 from sync.central.operations.demo import demo_operations
-from sync.central.operations.desk import OPERATOR, operator_named
+from sync.central.operations.desk import OPERATOR, operator_named, user_name
 from sync.central.operations.hospital import hospital_operations
 from sync.central.operations.imports import import_operations
 from sync.central.operations.inbox import inbox_operations
 from sync.central.operations.kiosk_tokens import kiosk_token_operations
 from sync.central.operations.kiosks import kiosk_operations
+from sync.central.operations.shadow import shadow_operations
 from sync.central.operations.tokens import token_operations
 from sync.central.operations.undo import undo_operations
 from sync.central.operations.upkeep import upkeep_operations
@@ -37,6 +36,7 @@ def operations(centre: Centre, operator: Requester = OPERATOR) -> dict[str, Oper
         **binding_operations(centre, operator),
         **card_key_operations(centre, operator),
         **audit_operations(centre),
+        **shadow_operations(centre),
         **upkeep_operations(centre, operator),
         **webhook_operations(centre, operator),
     }
@@ -45,15 +45,8 @@ def operations(centre: Centre, operator: Requester = OPERATOR) -> dict[str, Oper
 
 def operations_for(centre: Centre, uid: int) -> dict[str, Operation]:
     """The operations on a centre, for a user of this machine."""
-    return operations(centre, operator_named(_name(uid)))
+    return operations(centre, operator_named(user_name(uid)))
 
 
 def _through_the_door(centre: Centre, operator: Requester, tell: TellingOperation) -> Operation:
     return lambda arguments: hand_over(centre, operator, tell(arguments))
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container may run under a number without a name
-        return str(uid)

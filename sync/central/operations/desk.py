@@ -1,5 +1,6 @@
 """An operator as a member of staff: who it is, the request of a command, and the answer to it."""
 
+import pwd
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,14 @@ OPERATOR = Requester(STAFF, _WHO, "desk")
 def operator_named(user: str) -> Requester:
     """The operator who is this user of the machine, such as "command line:root" in history and audit."""
     return Requester(STAFF, f"{_WHO}:{user}", "desk")
+
+
+def user_name(uid: int) -> str:
+    """The name of a user of this machine."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container may run under a number without a name
+        return str(uid)
 
 
 def desk_request(

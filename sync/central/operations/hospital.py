@@ -1,6 +1,6 @@
 """The hospital itself: its site."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sync.central.centre import Centre
@@ -11,10 +11,12 @@ from sync.central.maintenance.derived_days import derive_days
 from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.deciders import Decider, changed_deciders
 from sync.central.records.kiosks import kiosks
-from sync.central.records.site import has_site, read_site, renew_site_id
+from sync.central.records.site import has_site, read_site, renew_site_id, write_deciders
 from sync.central.records.web_settings import read_web_settings, write_web_settings
 from sync.central.services.requester import Requester
+from sync.central.services.settle_waits import settle_waits
 from sync.central.services.told import AboutNobody
 from sync.central.services.web_settings import SETTINGS, WebSettingsError, changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
@@ -26,13 +28,17 @@ T = TypeVar("T")
 def hospital_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operations on the hospital, by name."""
     return {
-        "site": lambda arguments: _with_days(centre, AboutNobody(_site(centre, operator, arguments))),
+        "site": lambda arguments: _with_work(centre, AboutNobody(_site(centre, operator, arguments))),
     }
 
 
-def _with_days(centre: Centre, result: T) -> T:
-    """The result of an operation that may have corrected the clock of the site. The days of bookings follow first."""
+def _with_work(centre: Centre, result: T) -> T:
+    """The result of an operation that may have corrected the clock of the site, or said who decides an action.
+
+    The days of bookings follow first, and the actions that wait for a system that decides them no more.
+    """
     derive_days(centre)
+    settle_waits(centre)
     return result
 
 
@@ -49,6 +55,10 @@ def _site(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> 
         if wanted.pop("new_id", False):
             _renew_id(db)
             renewed = {"site_id": read_site(db).site_id}
+        deciders = _deciders(centre, wanted.pop("decides", ()))
+        if deciders:
+            write_deciders(db, changed_deciders(read_site(db).deciders, deciders, now_ms))
+            renewed["decides"] = deciders
         try:
             web = changed(read_web_settings(db), {name: wanted[name] for name in SETTINGS if name in wanted})
         except WebSettingsError as error:
@@ -60,6 +70,19 @@ def _site(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> 
         write_web_settings(db, web)
         note(db, operator.who, AuditKind.SITE, now_ms, detail={**wanted, **renewed})
         return _shown(db)
+
+
+def _deciders(centre: Centre, given: Sequence[str]) -> dict[str, Decider]:
+    """Who decides which actions, from texts such as register=shadow."""
+    found: dict[str, Decider] = {}
+    for text in given:
+        action_type, _, decider = text.partition("=")
+        if action_type not in centre.definitions.actions:
+            raise ControlError(f"{action_type[:64]!r} is no action: {', '.join(centre.definitions.actions)}")
+        if decider not in list(Decider):
+            raise ControlError(f"{decider[:64]!r} decides nothing: give {', '.join(Decider)}")
+        found[action_type] = Decider(decider)
+    return found
 
 
 def _renew_id(db: WriteTransaction) -> None:
@@ -76,7 +99,10 @@ def _renew_id(db: WriteTransaction) -> None:
 def _shown(db: ReadTransaction) -> dict[str, Any]:
     site = site_settings(db)
     assert site is not None
-    return {"site_id": read_site(db).site_id, **site, "languages": list(site["languages"]), **_web(db)}
+    settings = read_site(db)
+    elsewhere = [f"{name}={settings.deciders[name].decider}" for name in settings.site.decided_elsewhere]
+    languages = list(site["languages"])
+    return {"site_id": settings.site_id, **site, "languages": languages, "decides": elsewhere, **_web(db)}
 
 
 def _web(db: ReadTransaction) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sync.central.centre import Centre
+from sync.central.network.bearer import ID_LENGTH
 from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.patients import patient_named
 from sync.central.records.tokens import (
-    ID_LENGTH,
     NEVER,
     PREFIX,
     TokenSearch,

@@ -15,12 +15,11 @@ from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.card_keys import keys_of_kiosks
-from sync.central.records.site import NoSite, read_site
+from sync.central.records.site import today_or_none
 from sync.central.records.tokens import tokens_ending_soon
 from sync.central.services.requester import Requester
 from sync.central.services.told import AboutNobody, Telling, told_of
 from sync.central.store.errors import StoreError
-from sync.central.store.transactions import ReadTransaction
 from sync.control import ControlError
 
 
@@ -36,7 +35,7 @@ def upkeep_operations(centre: Centre, operator: Requester) -> dict[str, TellingO
 def _check(centre: Centre) -> Telling:
     """The health of the centre. Where a look cannot be recorded, the findings that name patients are `withheld`."""
     with centre.store.read() as db:
-        health = check(db, centre.definitions, _today(db, centre.clock()))
+        health = check(db, centre.definitions, today_or_none(db, centre.clock()))
         # A board or a feed without a token goes dark. There are two weeks to make another one, so all is still well.
         expiring = tokens_ending_soon(db, centre.clock())
         ahead = [each for each in keys_of_kiosks(db) if each.key_id and each.key_id not in centre.keys.known.ids]
@@ -60,13 +59,6 @@ def _check(centre: Centre) -> Telling:
         "expiring_tokens": msgspec.to_builtins(expiring),
     }
     return told_of(shown, AuditKind.LOOK_CHECK, [] if withheld else named)
-
-
-def _today(db: ReadTransaction, now_ms: int) -> str | None:
-    try:
-        return read_site(db).day(now_ms)
-    except NoSite:
-        return None
 
 
 def _clock(centre: Centre, operator: Requester, believe: bool) -> Telling:

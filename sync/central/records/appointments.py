@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from sync.central.records.parts import Part
-from sync.central.store.transactions import ReadTransaction, WriteTransaction, Writing, any_of, each_of
+from sync.central.store.connection import Row
+from sync.central.store.transactions import Order, ReadTransaction, WriteTransaction, Writing, any_of, each_of
 from sync.clock import day_after
 from sync.journey.model import Appointment, AppointmentId, ExamId, PatientId
 
@@ -98,19 +99,17 @@ def patients_with_forward_bookings(
 
 def read_booking(db: ReadTransaction, appointment_id: str) -> BookingRow | None:
     """The booking of an id, or None."""
-    row = db.row(
-        "select appointment_id, patient_id, exam_id, scheduled_at, scheduled_ms, all_day, site_day, last_day,"
-        " status, withdrawn"
-        " from appointments where appointment_id = :appointment_id",
-        appointment_id=appointment_id,
-    )
-    if row is None:
-        return None
-    schedule = Schedule(
-        row["scheduled_at"], row["scheduled_ms"], bool(row["all_day"]), row["site_day"], row["last_day"]
-    )
-    withdrawn = Withdrawn(row["withdrawn"]) if row["withdrawn"] else None
-    return BookingRow(row["appointment_id"], row["patient_id"], row["exam_id"], schedule, row["status"], withdrawn)
+    row = db.row(f"{_ROWS} where appointment_id = :appointment_id", appointment_id=appointment_id)
+    return _booking(row) if row else None
+
+
+def bookings_by_id(db: ReadTransaction, appointment_ids: Collection[str]) -> dict[str, BookingRow]:
+    """Those of these bookings that there are, by their ids."""
+    names, parameters = each_of("id", appointment_ids)
+    return {
+        row["appointment_id"]: _booking(row)
+        for row in db.rows(f"{_ROWS} where appointment_id in {names}", **parameters)
+    }
 
 
 def bookings_of_day(db: ReadTransaction, site_day: str, statuses: Collection[str]) -> list[tuple[str, int]]:
@@ -138,13 +137,8 @@ def patients_booked_for(db: ReadTransaction, exam_id: str, days: Collection[str]
 
 def write_booking(db: WriteTransaction, booking: BookingRow) -> None:
     """Adds a booking, or updates everything of it but its patient."""
-    db.execute(
-        "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_at, :scheduled_ms,"
-        " :all_day, :site_day, :last_day, :status, :withdrawn, null) on conflict (appointment_id) do update set"
-        " exam_id = excluded.exam_id, scheduled_at = excluded.scheduled_at, scheduled_ms = excluded.scheduled_ms,"
-        " all_day = excluded.all_day, site_day = excluded.site_day, last_day = excluded.last_day,"
-        " status = excluded.status,"
-        " withdrawn = excluded.withdrawn",
+    db.write(
+        _PUT,
         {
             "appointment_id": booking.appointment_id,
             "patient_id": booking.patient_id,
@@ -249,9 +243,29 @@ def appointment_of_columns(
     )
 
 
+def _booking(row: Row) -> BookingRow:
+    schedule = Schedule(
+        row["scheduled_at"], row["scheduled_ms"], bool(row["all_day"]), row["site_day"], row["last_day"]
+    )
+    withdrawn = Withdrawn(row["withdrawn"]) if row["withdrawn"] else None
+    return BookingRow(row["appointment_id"], row["patient_id"], row["exam_id"], schedule, row["status"], withdrawn)
+
+
+_ROWS = (
+    "select appointment_id, patient_id, exam_id, scheduled_at, scheduled_ms, all_day, site_day, last_day, status,"
+    " withdrawn from appointments"
+)
 _COLUMNS = (
     "a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight,"
     " a.all_day, a.last_day from appointments a join exams e on e.exam_id = a.exam_id"
 )
 _IN_ORDER = "order by a.all_day, a.scheduled_ms, a.appointment_id"
+_PUT = Writing(
+    "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_at, :scheduled_ms, :all_day,"
+    " :site_day, :last_day, :status, :withdrawn) on conflict (appointment_id) do update set"
+    " exam_id = excluded.exam_id, scheduled_at = excluded.scheduled_at, scheduled_ms = excluded.scheduled_ms,"
+    " all_day = excluded.all_day, site_day = excluded.site_day, last_day = excluded.last_day,"
+    " status = excluded.status, withdrawn = excluded.withdrawn",
+    Order.FIRST,
+)
 _SET_STATUS = Writing("update appointments set status = :status where appointment_id = :appointment_id")

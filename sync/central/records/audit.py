@@ -7,11 +7,12 @@ import msgspec
 
 from sync.central.records.audit_kinds import KEPT_DAYS, AuditKind
 from sync.central.store.interface import Store
-from sync.central.store.transactions import WriteTransaction
+from sync.central.store.transactions import WriteTransaction, Writing
 from sync.clock import DAY_MS
 from sync.ids import new_id, uuid7
 
 _AT_ONCE = 1000
+_NOTE = Writing("insert into audit values (:audit_id, :now_ms, :who, :kind, :patient_id, :action_id, :detail)")
 
 
 def note(
@@ -25,8 +26,8 @@ def note(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Adds a row: who did what, about which patient or action."""
-    db.execute(
-        "insert into audit values (:audit_id, :now_ms, :who, :kind, :patient_id, :action_id, :detail)",
+    db.write(
+        _NOTE,
         {
             "audit_id": new_id(),
             "now_ms": now_ms,

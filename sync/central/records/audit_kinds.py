@@ -23,6 +23,7 @@ class AuditKind(StrEnum):
     LOOK_IMPORT = "look:import"
     LOOK_DEMO = "look:demo-data"
     LOOK_ACTS = "look:kiosk_acts"
+    LOOK_SHADOW = "look:shadow"
     LOOK_AUDIT = "look:access-log"
 
     # A kiosk was told of patients.
@@ -43,6 +44,8 @@ class AuditKind(StrEnum):
     REFUSED_ROLE = "refused:role"  # the token is valid, and not for this request
     REFUSED_KIOSK = "refused:other-kiosk"  # the token is valid, and the call names another kiosk
     REFUSED_CODE = "refused:enroll-code"
+    REFUSED_BIRTH_DATE = "refused:birth-date"  # a wrong one beside the token of a visit, or one too many
+    IDENTIFIED = "identified"  # the bearer of a visit's token by the birth date, who got a patient's token
 
     # What staff did besides journeys.
     SETTLE = "settle"
@@ -68,9 +71,13 @@ class AuditKind(StrEnum):
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
+    LEGACY = "migrate-legacy"
     WEBHOOK = "webhook"
 
-    # What a kiosk's tokens and its chain showed.
+    # What the hospital's other system did against the rules, to one patient.
+    WORD_CORRECTED = "word-corrected"
+
+    # What the tokens of a kiosk or of an app, and a kiosk's chain, showed.
     RENEWED = "token-renewed"
     FORK = "fork"
     REWRITTEN = "rewritten"

@@ -9,6 +9,7 @@ import msgspec
 from sync.central.records.effects import Period
 from sync.central.store.connection import Row
 from sync.central.store.transactions import Order, ReadTransaction, WriteTransaction, Writing
+from sync.protocol import Code
 
 # Codes of cases without a single verdict. A case about a verdict has the verdict's own code.
 FORK = "fork"  # a kiosk's disk was restored or cloned
@@ -171,6 +172,14 @@ def cases_of(db: ReadTransaction, code: str, patient_id: str) -> list[InboxCase]
     return [_case(row) for row in rows]
 
 
+def hand_to_staff(db: WriteTransaction, exception_id: str, code: str, now_ms: int) -> None:
+    """Gives a case that has waited for another system to staff, with a code of its own."""
+    db.execute(
+        "update exceptions set code = :code, opened_ms = :now_ms, last_ms = :now_ms where exception_id = :exception_id",
+        {"code": code, "now_ms": now_ms, "exception_id": exception_id},
+    )
+
+
 def close_case(db: WriteTransaction, exception_id: str, who: str, settlement: Mapping[str, Any], now_ms: int) -> None:
     """Closes an open case, with how it was settled and by whom."""
     db.execute(
@@ -185,7 +194,10 @@ def close_case(db: WriteTransaction, exception_id: str, who: str, settlement: Ma
     )
 
 
-_OPEN_AFTER = "settled_ms is null and (opened_ms, exception_id) > (:after_ms, :after)"
+# An action that waits for the hospital's other system is none for staff yet.
+_OPEN_AFTER = (
+    f"settled_ms is null and code <> '{Code.DECIDED_ELSEWHERE}' and (opened_ms, exception_id) > (:after_ms, :after)"
+)
 
 
 def _place(after: InboxCase | None) -> dict[str, object]:

@@ -65,9 +65,14 @@ def patient_of_entry(db: ReadTransaction, queue_id: str) -> PatientId | None:
 
 def read_patients_of_entries_ahead(db: SetTransaction, queue_ids: Collection[str]) -> None:
     """Reads the patients whose entries these are."""
+    db.read_ahead(_PATIENT, dict.fromkeys(queue_ids) | patients_of_entries(db, queue_ids))
+
+
+def patients_of_entries(db: ReadTransaction, queue_ids: Collection[str]) -> dict[str, PatientId]:
+    """The patients whose entries these are. An unknown entry is left out."""
     names, parameters = each_of("entry", queue_ids)
     rows = db.rows(f"select queue_id, patient_id from entries where queue_id in {names}", **parameters)  # noqa: S608
-    db.read_ahead(_PATIENT, dict.fromkeys(queue_ids) | {row["queue_id"]: PatientId(row["patient_id"]) for row in rows})
+    return {row["queue_id"]: PatientId(row["patient_id"]) for row in rows}
 
 
 def read_numbers_ahead(
@@ -113,6 +118,43 @@ def entries_of_patients(
     for row in rows:
         found[row["patient_id"]] = (*found.get(row["patient_id"], ()), entry_of_row(row))
     return found
+
+
+def entries_since(
+    db: ReadTransaction, patient_ids: Collection[str], first_day: str, states: Collection[str]
+) -> dict[str, dict[str, list[QueueEntry]]]:
+    """The entries of these patients from a day on, and the earlier ones in these states: by patient and day, in the
+    order of opening."""
+    names, parameters = each_of("patient", patient_ids)
+    among, of_states = any_of("state", states)
+    rows = db.rows(
+        f"select * from entries where patient_id in {names} and (site_day >= :first_day or state in {among})"  # noqa: S608
+        " order by opened_ms, queue_id",
+        first_day=first_day,
+        **parameters,
+        **of_states,
+    )
+    found: dict[str, dict[str, list[QueueEntry]]] = {}
+    for row in rows:
+        found.setdefault(row["patient_id"], {}).setdefault(row["site_day"], []).append(entry_of_row(row))
+    return found
+
+
+def patients_not_begun(
+    db: ReadTransaction, definitions: Definitions, states: Collection[str], after: str, limit: int
+) -> list[PatientId]:
+    """The first patients above an id with an entry in one of these states whose journey has not begun."""
+    among, of_states = any_of("state", states)
+    rows = db.rows(
+        "select distinct e.patient_id from entries e join journeys j on j.patient_id = e.patient_id"  # noqa: S608
+        f" where e.state in {among} and e.patient_id > :after and j.state = :initial"
+        " order by e.patient_id limit :limit",
+        after=after,
+        limit=limit,
+        initial=definitions.initial,
+        **of_states,
+    )
+    return [PatientId(row["patient_id"]) for row in rows]
 
 
 def patient_in_line_for(db: ReadTransaction, appointment_id: str, live: Collection[str]) -> PatientId | None:
@@ -195,6 +237,20 @@ def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str)
     )
     with_number = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
     return next((str(row["queue_id"]) for row in with_number if row["queue_id"] != but), None)
+
+
+def unfinished_numbers(
+    db: ReadTransaction, numbers: Collection[str], states: Collection[str]
+) -> set[tuple[str, str, str]]:
+    """Those of these queue numbers that an entry in one of the states bears, each with its exam and its day."""
+    names, parameters = each_of("number", numbers)
+    among, of_states = any_of("state", states)
+    rows = db.rows(
+        f"select queue_number, exam_id, site_day from entries where queue_number in {names} and state in {among}",  # noqa: S608
+        **parameters,
+        **of_states,
+    )
+    return {tuple(row) for row in rows}
 
 
 def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:

@@ -21,6 +21,11 @@ def read_exam(db: ReadTransaction, exam_id: str) -> Exam | None:
     return exam_of_row(*row) if row else None
 
 
+def all_exams(db: ReadTransaction) -> dict[str, Exam]:
+    """Every exam by its id."""
+    return {row["exam_id"]: exam_of_row(*row) for row in db.rows(_EXAMS)}
+
+
 def read_exams_ahead(db: SetTransaction, exam_ids: Collection[str]) -> None:
     """Reads the exams of these ids."""
     names, parameters = each_of("exam", exam_ids)

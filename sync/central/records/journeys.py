@@ -16,6 +16,7 @@ from sync.central.records.parts import Part
 from sync.central.records.visits import write_visit_change
 from sync.central.store.transactions import (
     UNREAD,
+    Order,
     Question,
     ReadTransaction,
     WriteTransaction,
@@ -213,14 +214,30 @@ def count_journeys_by_state(db: ReadTransaction, definitions: Definitions, site_
     return {row["state"]: row["rows"] for row in rows}
 
 
-def journeys_with_current_entries(db: ReadTransaction) -> Iterator[CurrentEntry]:
-    """Every journey's state with its current entry, in the order of the patient ids."""
-    rows = db.execute(
-        "select j.patient_id, j.site_day, j.state, e.queue_id, e.state as entry_state"
-        " from journeys j left join entries e on e.queue_id = j.current_queue_id and e.patient_id = j.patient_id"
-        " and e.site_day = j.site_day order by j.patient_id"
+_WITH_CURRENT_ENTRY = (
+    "from journeys j left join entries e on e.queue_id = j.current_queue_id and e.patient_id = j.patient_id"
+    " and e.site_day = j.site_day"
+)
+
+
+def kinds_of_journeys(db: ReadTransaction) -> list[tuple[str, str | None, int]]:
+    """Every pair of a journey's state and its current entry's (None without one), with the number of its rows."""
+    rows = db.rows(
+        f"select j.state, e.state as entry_state, count(*) as rows {_WITH_CURRENT_ENTRY} group by j.state, e.state"
     )
-    return (CurrentEntry(*row) for row in rows)
+    return [(row["state"], row["entry_state"], row["rows"]) for row in rows]
+
+
+def journeys_of_kind(db: ReadTransaction, state: str, entry_state: str | None, limit: int) -> list[CurrentEntry]:
+    """The journeys of such a pair in the order of the patient ids, at most `limit`."""
+    rows = db.rows(
+        f"select j.patient_id, j.site_day, j.state, e.queue_id, e.state as entry_state {_WITH_CURRENT_ENTRY}"
+        " where j.state = :state and coalesce(e.state, '') = :entry_state order by j.patient_id limit :limit",
+        state=state,
+        entry_state=entry_state or "",
+        limit=limit,
+    )
+    return [CurrentEntry(*row) for row in rows]
 
 
 def patients_of_ended_days(db: ReadTransaction, definitions: Definitions, today: str) -> list[PatientId]:
@@ -244,10 +261,7 @@ def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str,
     It has no change number yet, and is announced to nobody: a new patient is on no roster. A booking, a card or a
     look-up that makes the patient known to kiosks gives the first number.
     """
-    db.execute(
-        "insert into journeys values (:patient_id, :state, :site_day, null, 0, 0, null, 0)",
-        {"patient_id": patient_id, "state": definitions.initial, "site_day": today},
-    )
+    db.write(_ADD, {"patient_id": patient_id, "state": definitions.initial, "site_day": today})
 
 
 def _update_journey(db: WriteTransaction, before: Journey, after: Journey, change: int) -> None:
@@ -303,6 +317,7 @@ def _as_stored(journey: Journey) -> Journey:
 
 
 OPEN: Question[str, Journey] = Question()  # by patient: the journey of today, where a writer need not close its day
+_ADD = Writing("insert into journeys values (:patient_id, :state, :site_day, null, 0, 0, null, 0)", Order.FIRST)
 _UPDATE = Writing(
     "update journeys set state = :state, site_day = :site_day, visit_id = :visit_id, leg = :leg,"
     " journey_version = :version, current_queue_id = :current_queue_id, change = :change"

@@ -3,7 +3,17 @@
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Journey
 
-_TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "effects", "tokens")
+_TABLES = (
+    "bindings",
+    "appointments",
+    "entries",
+    "transitions",
+    "entry_history",
+    "corrections",
+    "effects",
+    "tokens",
+    "shadow_words",
+)
 _LOOSE_TABLES = ("patient_aliases", "actions", "exceptions")  # their patient_id need not be a known patient
 
 

@@ -5,7 +5,15 @@ from typing import Any
 
 from sync.central.records.journeys import add_journey
 from sync.central.store.set_transaction import SetTransaction
-from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, each_of
+from sync.central.store.transactions import (
+    UNREAD,
+    Order,
+    Question,
+    ReadTransaction,
+    WriteTransaction,
+    Writing,
+    each_of,
+)
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
 from sync.protocol import Renamed
@@ -85,9 +93,8 @@ def add_patient(
     now_ms: int,
 ) -> None:
     """Adds a patient with a journey in the initial state. `values` are name, masked_name, language and birth_date."""
-    db.execute(
-        "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :now_ms, :id_folded,"
-        " :name_folded)",
+    db.write(
+        _ADD,
         {
             **values,
             "patient_id": patient_id,
@@ -139,4 +146,9 @@ def merges_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int,
     return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
 
 
+_ADD = Writing(
+    "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :now_ms, :id_folded,"
+    " :name_folded)",
+    Order.PATIENTS,
+)
 _NAMED: Question[str, PatientId | None] = Question()

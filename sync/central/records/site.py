@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from sync.central.records.deciders import Deciders, decided_elsewhere, deciders_as_text, read_deciders
 from sync.central.records.exams import exam_of_row
 from sync.central.records.parts import Part
+from sync.central.store.news import KiosksToTell
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import MINUTE_MS, local_ms, site_day
 from sync.ids import new_id
@@ -19,6 +21,7 @@ SITE = Part(
     (
         *("s.site_id", "s.name", "s.timezone", "s.day_starts_at", "s.languages", "s.ticket_prefix"),
         *("i.server_incarnation", "x.exam_id", "x.title", "x.public_label", "x.room"),
+        "s.deciders",
     ),
     ("s.refuse_short_uids", "x.minutes", "x.overnight"),
 )
@@ -43,13 +46,15 @@ class SiteDay(msgspec.Struct, frozen=True):
 class SiteSettings:
     """The site as kiosks get it, and the settings that only the centre needs.
 
-    `site_id` is the identity of the site. It stays through every import, backup and restore.
+    `site_id` is the identity of the site. It stays through every import, backup and restore. `deciders` say who decides
+    each action.
     """
 
     site: Site
     site_id: str
     ticket_prefix: str
     server_incarnation: str
+    deciders: Deciders
 
     def site_day(self, at_ms: int) -> SiteDay:
         """The day of the site that a moment belongs to, with its beginning."""
@@ -75,6 +80,14 @@ def _day(minute: int, timezone: str, day_starts_at: str) -> str:
 def read_site(db: ReadTransaction) -> SiteSettings:
     """The settings of this site. Raises NoSite before a hospital was imported."""
     return site_of([SITE.values(row) for row in db.rows(_SITE_QUERY)])
+
+
+def today_or_none(db: ReadTransaction, now_ms: int) -> str | None:
+    """The present day of the site; None before a hospital was imported."""
+    try:
+        return read_site(db).day(now_ms)
+    except NoSite:
+        return None
 
 
 def site_of(rows: Sequence[tuple[Any, ...]]) -> SiteSettings:
@@ -106,7 +119,7 @@ def write_site(
     """
     db.execute(
         "insert into site values (1, :site_id, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix,"
-        " :refuse_short_uids)"
+        " :refuse_short_uids, '{}')"
         " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
         " day_starts_at = excluded.day_starts_at, languages = excluded.languages,"
         " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix,"
@@ -123,6 +136,12 @@ def write_site(
         },
     )
     _note_clock(db)
+
+
+def write_deciders(db: WriteTransaction, deciders: Deciders) -> None:
+    """Writes who decides each action, and lets kiosks hear of it at once."""
+    db.execute("update site set deciders = :deciders", {"deciders": deciders_as_text(deciders)})
+    db.news.append(KiosksToTell(db.next_change()))
 
 
 def _note_clock(db: WriteTransaction) -> None:
@@ -155,7 +174,8 @@ def set_demo(db: WriteTransaction, *, is_demo: bool) -> None:
 def _settings(row: tuple[Any, ...]) -> SiteSettings:
     # Cached by the row itself: every request needs the settings, and they hardly ever change.
     site_id, name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *rest = row
-    exam_id, title, public_label, room, refuse_short_uids, minutes, overnight = rest
+    exam_id, title, public_label, room, deciders_text, refuse_short_uids, minutes, overnight = rest
+    deciders = read_deciders(deciders_text)
     site = Site(
         name=name,
         timezone=timezone,
@@ -163,5 +183,6 @@ def _settings(row: tuple[Any, ...]) -> SiteSettings:
         walk_in=exam_of_row(exam_id, title, public_label, room, minutes, overnight),
         languages=_languages.decode(languages),
         refuse_short_uids=bool(refuse_short_uids),
+        decided_elsewhere=decided_elsewhere(deciders),
     )
-    return SiteSettings(site, site_id, ticket_prefix, server_incarnation)
+    return SiteSettings(site, site_id, ticket_prefix, server_incarnation, deciders)

@@ -14,22 +14,24 @@ from typing import Any
 
 import msgspec
 
+from sync.central.network.bearer import ID_LENGTH
 from sync.central.records.parts import Part
 from sync.central.store.news import TokenRevoked
-from sync.central.store.transactions import ReadTransaction, WriteTransaction, each_of
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of, each_of
 from sync.clock import DAY_MS
 from sync.journey.model import KioskId, PatientId, Role
 
 PREFIX = "nk_"  # scanners of logs and repositories recognise a token by this prefix
-ID_LENGTH = 12  # hex digits
 SOON_MS = 14 * DAY_MS  # an operator has this long to make another token
 
-# A kiosk's calls under way when its newer token is used for the first time still bear the former one.
+# Calls under way when a newer token is used for the first time still bear the former one.
 OVERLAP_MS = 5 * 60_000
 
-_IS_VALID = (
+_IS_ON_ITS_VISIT = "select 1 from journeys j where j.patient_id = tokens.patient_id and j.visit_id = tokens.visit_id"
+IS_VALID = (
     "revoked_ms is null and (expires_ms is null or expires_ms > :now_ms)"
     f" and (replaced_ms is null or abs(:now_ms - replaced_ms) < {OVERLAP_MS})"
+    f" and (visit_id is null or exists ({_IS_ON_ITS_VISIT}))"
 )
 
 
@@ -38,9 +40,9 @@ class TokenState(StrEnum):
 
     ACTIVE = "active"
     EXPIRES_SOON = "expires_soon"  # within two weeks
-    EXPIRED = "expired"
+    EXPIRED = "expired"  # by time, or with its visit
     REVOKED = "revoked"
-    REPLACED = "replaced"  # a kiosk's, by a newer one
+    REPLACED = "replaced"  # by a newer one
 
 
 class Bearer(msgspec.Struct, frozen=True):
@@ -95,7 +97,7 @@ class TokenSearch:
 
 
 BEARERS = Part("bearer", ("role", "patient_id", "kiosk_id", "name"), ("expires_ms", "used_ms"))
-VALID_BEARERS = BEARERS.of(f"from tokens where token_hash = :token_hash and {_IS_VALID}")
+VALID_BEARERS = BEARERS.of(f"from tokens where token_hash = :token_hash and {IS_VALID}")
 
 
 def issue(
@@ -108,13 +110,18 @@ def issue(
     name: str = "",
     expires_ms: int | None = None,
     token: str | None = None,
+    renews: str | None = None,
 ) -> str:
-    """Makes a token and returns it. The database stores its hash alone. `token` is one of `token_of()`."""
+    """Makes a token and returns it. The database stores its hash alone.
+
+    `token` is one of `token_of()`. `renews` is the hash of the token that it takes the place of at its first use.
+    """
     made = (token_of(secrets.token_bytes()) for _ in itertools.count())
     token = token or next(each for each in made if hash_of_id(db, id_of(hash_of(each))) is None)
     db.execute(
         "insert into tokens values"
-        " (:token_hash, :role, :patient_id, :kiosk_id, :name, :now_ms, :expires_ms, null, null, null)",
+        " (:token_hash, :role, :patient_id, :kiosk_id, :name, :now_ms, :expires_ms, null, null, null, :renews,"
+        " null, null, 0)",
         {
             "token_hash": hash_of(token),
             "role": role.value,
@@ -123,6 +130,7 @@ def issue(
             "name": name,
             "now_ms": now_ms,
             "expires_ms": expires_ms,
+            "renews": renews,
         },
     )
     return token
@@ -152,7 +160,7 @@ def valid_tokens(db: ReadTransaction, token_hashes: Collection[str], now_ms: int
     if not token_hashes:
         return frozenset()
     tokens, parameters = each_of("token", token_hashes)
-    query = f"select token_hash from tokens where token_hash in {tokens} and {_IS_VALID}"  # noqa: S608
+    query = f"select token_hash from tokens where token_hash in {tokens} and {IS_VALID}"  # noqa: S608
     return frozenset(token_hash for (token_hash,) in db.rows_at_once(query, 1, {**parameters, "now_ms": now_ms}))
 
 
@@ -165,16 +173,16 @@ def bearer_of_part(values: tuple[Any, ...], token_hash: str) -> Bearer:
 def ended_bearer(db: ReadTransaction, token_hash: str, now_ms: int) -> tuple[Bearer, TokenState] | None:
     """The bearer of a token that was revoked or replaced or has expired, and which; None for an unknown token."""
     row = db.row(
-        "select role, patient_id, kiosk_id, name, expires_ms, used_ms, revoked_ms, replaced_ms from tokens"
+        f"select role, patient_id, kiosk_id, name, expires_ms, used_ms, {_STATE_COLUMNS} from tokens"  # noqa: S608
         " where token_hash = :token_hash",
         token_hash=token_hash,
+        now_ms=now_ms,
     )
     if row is None:
         return None
-    role, *rest, revoked_ms, replaced_ms = row
-    state = _state(row["expires_ms"], revoked_ms, now_ms)
-    was_replaced = replaced_ms is not None and revoked_ms is None
-    return Bearer(Role(role), token_hash, *rest), TokenState.REPLACED if was_replaced else state
+    role, *rest, revoked_ms, replaced_ms, is_valid = row
+    state = _state(row["expires_ms"], revoked_ms, replaced_ms, now_ms, is_valid=bool(is_valid))
+    return Bearer(Role(role), token_hash, *rest), state
 
 
 def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
@@ -186,12 +194,12 @@ def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
 
 
 def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenRecord]:
-    """The tokens of staff, patients and integrations in the order in which they were made. Kiosks have their own."""
+    """The tokens of staff, patients, visits and programs in the order of their making. Kiosks have their own list."""
     rows = db.rows(
-        "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
+        f"select {_RECORD_COLUMNS} from tokens"  # noqa: S608
         " where kiosk_id is null and (cast(:role as text) is null or role = :role)"
         " and (cast(:patient_id as text) is null or patient_id = :patient_id)"
-        f" and (:with_ended = 1 or {_IS_VALID})"
+        f" and (:with_ended = 1 or {IS_VALID})"
         " and (cast(:after as text) is null or (created_ms, token_hash) >"
         " (select a.created_ms, a.token_hash from tokens a where a.token_hash = :after))"
         " order by created_ms, token_hash limit :limit",
@@ -206,13 +214,12 @@ def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenR
 
 
 def tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
-    """The valid tokens of staff and of integrations that expire within two weeks, the first to expire first."""
+    """The valid tokens of staff and of programs that expire within two weeks, the first to expire first."""
+    roles, names = any_of("role", [Role.STAFF, Role.METRICS, Role.INTEGRATION])
     rows = db.rows(
-        "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
-        f" where role in (:staff, :integration) and expires_ms < :soon_ms and {_IS_VALID}"
-        " order by expires_ms, token_hash",
-        staff=Role.STAFF.value,
-        integration=Role.INTEGRATION.value,
+        f"select {_RECORD_COLUMNS} from tokens"  # noqa: S608
+        f" where role in {roles} and expires_ms < :soon_ms and {IS_VALID} order by expires_ms, token_hash",
+        **names,
         soon_ms=now_ms + SOON_MS,
         now_ms=now_ms,
     )
@@ -241,7 +248,7 @@ def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
     False where the token is unknown, revoked or has expired; nothing changes then.
     """
     revoked = db.execute(
-        f"update tokens set revoked_ms = :now_ms where token_hash = :token_hash and {_IS_VALID}",  # noqa: S608
+        f"update tokens set revoked_ms = :now_ms where token_hash = :token_hash and {IS_VALID}",  # noqa: S608
         {"now_ms": now_ms, "token_hash": token_hash},
     )
     if revoked.rowcount == 0:
@@ -260,15 +267,25 @@ def id_of(token_hash: str) -> str:
     return token_hash[:ID_LENGTH]
 
 
+_STATE_COLUMNS = f"revoked_ms, replaced_ms, case when {IS_VALID} then 1 else 0 end as is_valid"
+_RECORD_COLUMNS = f"token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, {_STATE_COLUMNS}"
+
+
 def _record(row: Any, now_ms: int) -> TokenRecord:
     columns = dict(row)
-    token_id, state = id_of(columns.pop("token_hash")), _state(row["expires_ms"], row["revoked_ms"], now_ms)
+    token_id, is_valid = id_of(columns.pop("token_hash")), bool(columns.pop("is_valid"))
+    state = _state(row["expires_ms"], row["revoked_ms"], columns.pop("replaced_ms"), now_ms, is_valid=is_valid)
     return msgspec.convert({**columns, "token_id": token_id, "state": state}, TokenRecord)
 
 
-def _state(expires_ms: int | None, revoked_ms: int | None, now_ms: int) -> TokenState:
+def _state(
+    expires_ms: int | None, revoked_ms: int | None, replaced_ms: int | None, now_ms: int, *, is_valid: bool
+) -> TokenState:
     if revoked_ms is not None:
         return TokenState.REVOKED
-    if expires_ms is None or expires_ms - now_ms >= SOON_MS:
-        return TokenState.ACTIVE
-    return TokenState.EXPIRES_SOON if expires_ms > now_ms else TokenState.EXPIRED
+    if replaced_ms is not None:
+        return TokenState.REPLACED
+    if not is_valid:
+        return TokenState.EXPIRED
+    is_long = expires_ms is None or expires_ms - now_ms >= SOON_MS
+    return TokenState.ACTIVE if is_long else TokenState.EXPIRES_SOON

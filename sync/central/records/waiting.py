@@ -130,6 +130,30 @@ def waiting_for_card(db: ReadTransaction, cards: Sequence[CardHash], code: Code)
     return _in_order(each for visit_id in visits for each in _waiting_of_visit(db, visit_id))
 
 
+def waiting_for_word(db: ReadTransaction, patient_id: str, action_type: str) -> list[WaitingAction]:
+    """The actions of every case in which an action of this type waits for the word of the other system on the patient.
+
+    In the order of receipt. Those that went to staff in the meantime are among them.
+    """
+    rows = db.rows(
+        "select distinct w.exception_id from exceptions e join waiting w on w.exception_id = e.exception_id"
+        " join actions a on a.action_id = w.verdict_id where e.patient_id = :patient_id and e.settled_ms is null"
+        " and a.action_type = :action_type and w.code in (:waits, :with_staff)",
+        patient_id=patient_id,
+        action_type=action_type,
+        waits=Code.DECIDED_ELSEWHERE.value,
+        with_staff=Code.NOT_CONFIRMED.value,
+    )
+    return _in_order(each for row in rows for each in waiting_of_case(db, row["exception_id"]))
+
+
+def set_waiting_code(db: WriteTransaction, verdict_id: str, code: Code) -> None:
+    """Sets why an action waits."""
+    db.execute(
+        "update waiting set code = :code where verdict_id = :verdict_id", {"code": code.value, "verdict_id": verdict_id}
+    )
+
+
 def waiting_of_case(db: ReadTransaction, exception_id: str) -> list[WaitingAction]:
     """The actions that wait in a case, in the order of receipt."""
     rows = db.rows("select * from waiting where exception_id = :exception_id", exception_id=exception_id)

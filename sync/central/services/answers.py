@@ -1,15 +1,17 @@
 """The answers to requests: the HTTP status and the body, the same over every channel."""
 
 import msgspec
+from msgspec.structs import replace
 
 from sync.central.centre import Centre
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
-from sync.central.records.site import read_site
+from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.errors import ApiError, error_body, error_of
 from sync.central.services.told import Told, told_of
 from sync.central.store.transactions import ReadTransaction
+from sync.journey.definitions import Definitions
 from sync.journey.model import Actor, Journey, Refusal
 from sync.journey.rules import available_actions
 
@@ -45,9 +47,20 @@ def refused(error: ApiError) -> Answer:
     return Answer(error.status, msgspec.json.encode(error_body(error)), ())
 
 
-def refused_by_rules(refusal: Refusal, patients: tuple[str, ...]) -> Answer:
+def refused_by_rules(refusal: Refusal, site: SiteSettings, patients: tuple[str, ...]) -> Answer:
     """The answer to an action that the rules refuse. It tells the state and the available actions of `patients`."""
-    return Answer(error_of(refusal).status, msgspec.json.encode(error_body(refusal)), patients)
+    here = replace(refusal, available_actions=_decided_here(site, refusal.available_actions))
+    return Answer(error_of(refusal).status, msgspec.json.encode(error_body(here)), patients)
+
+
+def offered(definitions: Definitions, site: SiteSettings, journey: Journey, actor: Actor) -> tuple[str, ...]:
+    """The actions that this actor may do here now: those of the rules that no other system decides."""
+    return _decided_here(site, available_actions(definitions, journey, actor))
+
+
+def _decided_here(site: SiteSettings, actions: tuple[str, ...]) -> tuple[str, ...]:
+    elsewhere = site.site.decided_elsewhere
+    return tuple(each for each in actions if each not in elsewhere) if elsewhere else actions
 
 
 def refused_at(
@@ -57,7 +70,7 @@ def refused_at(
     journey = journey_of(db, centre, today, patient_id) if patient_id is not None else None
     if journey is None:
         return refused(error)
-    body = error_body(error, journey.state, available_actions(centre.definitions, journey, actor))
+    body = error_body(error, journey.state, offered(centre.definitions, read_site(db), journey, actor))
     return Answer(error.status, msgspec.json.encode(body), (journey.patient_id,))
 
 

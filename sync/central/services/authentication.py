@@ -5,11 +5,13 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from sync.central.centre import Centre
+from sync.central.records.app_tokens import replace_former
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.kiosk_tokens import replace_others
 from sync.central.records.kiosks import ask_for_renewal
 from sync.central.records.patients import patient_named
+from sync.central.records.sessions import bearer_of_session
 from sync.central.records.tokens import (
     Bearer,
     TokenState,
@@ -24,16 +26,24 @@ from sync.central.services.errors import ApiError
 from sync.central.services.refused_access import note_refusal
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import DAY_MS
-from sync.journey.model import PATIENT, STAFF, Actor, PatientId, Role
+from sync.journey.model import PATIENT, STAFF, VISIT, Actor, PatientId, Role
+from sync.visit_secret import is_secret
 
 _UNAUTHORIZED = ApiError("unauthorized", "A valid bearer token is needed.")
 _FORBIDDEN = ApiError("forbidden", "This token may not do that.")
+_VISIT_UNKNOWN = ApiError("visit_unknown", "The hospital does not know the visit of this token yet.")
+_VISIT_ENDED = ApiError("visit_ended", "The visit of this token is over.")
+_ACTORS = {
+    Role.STAFF: STAFF,
+    Role.PATIENT: PATIENT,
+    Role.VISIT: VISIT,
+    Role.INTEGRATION: Actor(Role.INTEGRATION),
+}
 _ENDED = {
     TokenState.REVOKED: AuditKind.REFUSED_REVOKED,
     TokenState.REPLACED: AuditKind.REFUSED_REPLACED,
     TokenState.EXPIRED: AuditKind.REFUSED_EXPIRED,
 }
-_ACTORS = {Role.STAFF: STAFF, Role.INTEGRATION: Actor(Role.INTEGRATION)}
 _OTHER_PATIENT = ApiError("forbidden", "This token acts for its own patient only.")
 
 
@@ -46,8 +56,22 @@ def authenticate(
     with centre.store.glance() as db:
         found = bearer(db, token, centre.clock())
     if found is None:
-        _note_invalid(centre, hash_of(token), address)
-        return _UNAUTHORIZED
+        return _refused(centre, hash_of(token), address, may_come=is_secret(token))
+    return _admitted(centre, found, roles, address)
+
+
+def authenticate_session(
+    centre: Centre, session: str, roles: Collection[Role], address: str | None = None
+) -> Bearer | ApiError:
+    """As `authenticate`, of the session in a cookie."""
+    with centre.store.glance() as db:
+        found = bearer_of_session(db, hash_of(session), centre.clock())
+    if found is None:
+        return _refused(centre, hash_of(session), address)
+    return _admitted(centre, found, roles, address)
+
+
+def _admitted(centre: Centre, found: Bearer, roles: Collection[Role], address: str | None) -> Bearer | ApiError:
     if found.role not in roles:
         note_refusal(centre, AuditKind.REFUSED_ROLE, address, found.who, id_of(found.token_hash))
         return _FORBIDDEN
@@ -68,13 +92,19 @@ def expected(centre: Centre, token: str | None, roles: Collection[Role]) -> Bear
     return known if is_usable else None
 
 
-def refresh(centre: Centre, sender: Bearer, subject: str | None) -> tuple[Bearer | None, str | None]:
-    """The bearer and the subject of an open socket as they are now.
+def refresh(
+    centre: Centre, sender: Bearer, subject: str | None, session_hash: str | None = None
+) -> tuple[Bearer | None, str | None]:
+    """The bearer and the subject of an open socket as they are now. A session opened the socket, or a token.
 
-    The bearer is None where the token is no longer valid. Both follow a merge of the patient's record.
+    The bearer is None where that is no longer valid. Both follow a merge of the patient's record.
     """
+    now_ms = centre.clock()
     with centre.store.read() as db:
-        found = bearer_of_hash(db, sender.token_hash, centre.clock())
+        if session_hash is not None:
+            found = bearer_of_session(db, session_hash, now_ms)
+        else:
+            found = bearer_of_hash(db, sender.token_hash, now_ms)
         if subject is not None:
             subject = patient_named(db, subject) or subject
     return found, subject
@@ -82,7 +112,7 @@ def refresh(centre: Centre, sender: Bearer, subject: str | None) -> tuple[Bearer
 
 def actor_of(sender: Bearer) -> Actor:
     """A token's bearer as the rules know them."""
-    return _ACTORS.get(sender.role, PATIENT)
+    return _ACTORS[sender.role]
 
 
 def subject_of(centre: Centre, sender: Bearer, named: str | None) -> str | ApiError | None:
@@ -99,14 +129,18 @@ def subject_of(centre: Centre, sender: Bearer, named: str | None) -> str | ApiEr
         return own if patient_named(db, named) == own else _OTHER_PATIENT
 
 
-def _note_invalid(centre: Centre, token_hash: str, address: str | None) -> None:
+def _refused(centre: Centre, token_hash: str, address: str | None, *, may_come: bool = False) -> ApiError:
+    """The error for a token that is not valid, which is counted. `may_come`: a kiosk may yet tell of it."""
     with centre.store.glance() as db:
         ended = ended_bearer(db, token_hash, centre.clock())
+    if ended is None and may_come:
+        return _VISIT_UNKNOWN
     if ended is None:
         note_refusal(centre, AuditKind.REFUSED_UNKNOWN, address, token_id=id_of(token_hash))
-        return
+        return _UNAUTHORIZED
     bearer_then, state = ended
     note_refusal(centre, _ENDED[state], address, bearer_then.who, id_of(token_hash))
+    return _VISIT_ENDED if bearer_then.role is Role.VISIT else _UNAUTHORIZED
 
 
 def _is_due(sender: Bearer, now_ms: int) -> bool:
@@ -122,8 +156,12 @@ def _note_use(centre: Centre, sender: Bearer) -> None:
     # A database that takes no writes still answers.
     with suppress(sqlite3.Error), centre.store.write(brief=True) as db:
         mark_used(db, sender.token_hash, now_ms)
-        if sender.kiosk_id is not None and sender.used_ms is None:
+        if sender.used_ms is not None:
+            return
+        if sender.kiosk_id is not None:
             _take_over(db, sender.kiosk_id, sender.token_hash, now_ms)
+        else:
+            replace_former(db, sender.token_hash, now_ms)
 
 
 def _take_over(db: WriteTransaction, kiosk_id: str, token_hash: str, now_ms: int) -> None:

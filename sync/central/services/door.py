@@ -50,9 +50,9 @@ def publish(telling: AboutNobody) -> Outgoing:
     return Outgoing(msgspec.json.encode(telling.value))
 
 
-def publish_page(page: str) -> Outgoing:
-    """A page that holds no data, for anybody."""
-    return Outgoing(page.encode())
+def publish_text(text: str) -> Outgoing:
+    """A text about nobody, such as a page that holds no data, for anybody."""
+    return Outgoing(text.encode())
 
 
 def say(error: ApiError) -> Outgoing:

@@ -18,6 +18,7 @@ from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed
 from sync.central.records.merges import end_merged_visit, move_rows, replace_by_alias, write_merged_journey
 from sync.central.records.patients import patient_named
+from sync.central.records.visit_tokens import move_visit_tokens
 from sync.central.services.answers import Answer
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Subject, once
@@ -86,7 +87,9 @@ def _end_second_visit(
     db: WriteTransaction, kept: PatientId, before: Journey, other: Journey, now_ms: int, exception_id: str
 ) -> None:
     assert other.visit_id is not None
+    assert before.visit_id is not None
     end_merged_visit(db, other.visit_id, now_ms)
+    move_visit_tokens(db, other.visit_id, before.visit_id)
     detail = {
         "visits": [before.visit_id, other.visit_id],
         "journey_states": [before.state, other.state],

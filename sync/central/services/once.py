@@ -17,6 +17,7 @@ from sync.central.records.history import Provenance
 from sync.central.records.idempotency import StoredAnswer, store_answer
 from sync.central.records.site import SiteSettings
 from sync.central.services.access_log import record_within
+from sync.central.services.action_counts import counted
 from sync.central.services.answers import Answer, accepted, refused, refused_at, refused_by_rules
 from sync.central.services.errors import ApiError
 from sync.central.services.requester import Requester
@@ -112,10 +113,13 @@ def once(
     def attempt(*, beside: bool) -> Answer:
         return _once(centre, requester, request, find_subject, act, patients_in, wanted, beside=beside)
 
-    if beside:
-        with suppress(StaleJourney, Overtaken, sqlite3.IntegrityError):
-            return attempt(beside=True)
-    return attempt(beside=False)
+    def attempt_as_allowed() -> Answer:
+        if beside:
+            with suppress(StaleJourney, Overtaken, sqlite3.IntegrityError):
+                return attempt(beside=True)
+        return attempt(beside=False)
+
+    return counted(centre, requester, request.action_type, attempt_as_allowed, BearerChanged)
 
 
 def _once(
@@ -155,7 +159,7 @@ def _answer(
     if isinstance(outcome, ApiError):
         return refused(outcome)
     if isinstance(outcome, Refusal):
-        answer = refused_by_rules(outcome, subject.patients)
+        answer = refused_by_rules(outcome, context.site, subject.patients)
         if outcome.code not in _NEVER_POSSIBLE:
             _store(context, subject, answer)
         return answer

@@ -16,6 +16,7 @@ from sync.central.services.errors import CARD_BLOCKED, CARD_OF_ANOTHER, UNKNOWN_
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.journey.definitions import ActionRule
 from sync.journey.meaning import waits
 from sync.journey.model import (
     Action,
@@ -30,8 +31,9 @@ from sync.journey.model import (
     Refusal,
     VisitId,
 )
-from sync.journey.rules import decide
+from sync.journey.rules import decide, may_send
 
+_DECIDED_ELSEWHERE = ApiError("decided_elsewhere", "The hospital's other system decides this action.")
 _NOBODY_NAMED = ApiError("unknown_patient", "The request names no known patient.")
 
 
@@ -54,6 +56,8 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
 
     def find_subject(context: ActionContext) -> Subject | Answer:
         found = _patient(context.found, patient_id)
+        if isinstance(found, str) and _is_decided_elsewhere(context, rule):
+            return refused_at(context.db, centre, context.today, requester.actor, found, _DECIDED_ELSEWHERE)
         if isinstance(found, ApiError):
             return refused_at(context.db, centre, context.today, requester.actor, patient_id, found)
         return Subject(found, found)
@@ -61,7 +65,7 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
     def act(context: ActionContext, _: Subject) -> CurrentState | Refusal | ApiError:
         if context.found.is_blocked:  # not before: a repeat of an action from before the block stays a repeat
             return CARD_BLOCKED
-        opened = _open_day(context)
+        opened = open_day(context)
         decision = _decide(context, opened.journey)
         if isinstance(decision, Refusal):
             return decision
@@ -75,7 +79,7 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
 
 def decide_and_save(context: ActionContext, decide_on: Callable[[Journey], Decision | Refusal]) -> Decision | Refusal:
     """Opens the journey of today of the request's patient, decides on it, and writes the rows of an accepted action."""
-    opened = _open_day(context)
+    opened = open_day(context)
     decision = decide_on(opened.journey)
     if isinstance(decision, Decision):
         _save(context, opened, decision)
@@ -93,7 +97,8 @@ def state_after(context: ActionContext, decision: Decision, ahead: Mapping[Queue
     return state
 
 
-def _open_day(context: ActionContext) -> Opened:
+def open_day(context: ActionContext) -> Opened:
+    """The journey of today of the request's patient, for an action that changes it."""
     return open_read(context.db, context.centre.definitions, context.found, context.today, day_end(context.now_ms))
 
 
@@ -129,6 +134,13 @@ def _patient(found: FirstRead, patient_id: str | None) -> PatientId | ApiError:
     if found.patient_id is None and found.is_blocked:
         return CARD_BLOCKED
     return found.patient_id or _NOBODY_NAMED
+
+
+def _is_decided_elsewhere(context: ActionContext, rule: ActionRule | None) -> bool:
+    """Whether another system decides the action. A repeat of an action that was done here stays a repeat."""
+    if rule is None or context.found.answer is not None:
+        return False
+    return rule.name in context.site.site.decided_elsewhere and may_send(rule, context.requester.actor)
 
 
 def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:

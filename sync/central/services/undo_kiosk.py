@@ -15,6 +15,7 @@ from sync.central.records.effects import Period, patients_with_effects
 from sync.central.records.kiosks import read_kiosk, revoke_kiosk
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.undos import note_undo
+from sync.central.records.visit_tokens import end_visits_of_kiosk
 from sync.central.services.discard_cases import Portion
 from sync.central.services.errors import NO_KIOSK, ApiError
 from sync.central.services.portions import in_portions
@@ -49,7 +50,7 @@ class BegunUndo:
 
 
 def begin_undo(centre: Centre, requester: Requester, order: UndoOrder, *, trial: bool = False) -> BegunUndo | ApiError:
-    """Begins to take back. Acts of that time that come later wait for staff.
+    """Begins to take back. Acts of that time that come later wait for staff. No QR code of that time opens anything.
 
     In a trial nothing changes.
     """
@@ -69,6 +70,7 @@ def begin_undo(centre: Centre, requester: Requester, order: UndoOrder, *, trial:
             return begun
         if order.revoke and revoke_kiosk(db, order.kiosk_id, now_ms):
             note(db, requester.who, AuditKind.KIOSK_REVOKE, now_ms, detail={"kiosk_id": order.kiosk_id})
+        end_visits_of_kiosk(db, period, now_ms)
         note_undo(db, period, order.reason, requester.who, now_ms)
         detail = {"kiosk_id": order.kiosk_id, "since_ms": period.since_ms, "until_ms": period.until_ms}
         note(db, requester.who, AuditKind.KIOSK_UNDO, now_ms, detail=detail)

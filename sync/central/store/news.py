@@ -32,14 +32,14 @@ class PatientChanged(msgspec.Struct, frozen=True):
 
 
 class TokenRevoked(msgspec.Struct, frozen=True):
-    """A token is no longer valid."""
+    """A token, or a session of one, is no longer valid."""
 
     token_hash: str
     number: int = 0
 
     @property
     def topic(self) -> str:
-        """The token's hash."""
+        """The hash of the token or of the session."""
         return self.token_hash
 
 

@@ -12,9 +12,9 @@ _FOR_ANY_ROLE = ("--no-owner", "--no-acl")
 _MISSING = "{program} is not installed here: apt install postgresql-client"
 
 
-def dump(url: str, file: Path, snapshot: str, schema: str) -> None:
-    """Writes what an exported snapshot of a database sees of a schema into a file. Raises OSError."""
-    chosen = (f"--snapshot={snapshot}", f"--schema={schema}", f"--file={file}")
+def dump(url: str, file: Path, snapshot: str, schema: str | None = None) -> None:
+    """Writes what an exported snapshot of a database sees of a schema, or of all, into a file. Raises OSError."""
+    chosen = (f"--snapshot={snapshot}", f"--file={file}", *([f"--schema={schema}"] if schema else []))
     _run(["pg_dump", "--format=custom", *_FOR_ANY_ROLE, *chosen], url)
 
 

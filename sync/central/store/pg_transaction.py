@@ -5,7 +5,7 @@ the rows that wait, so it sees them.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from sync.central.store.connection import Cursor
 from sync.central.store.errors import StaleJourney
+from sync.central.store.news import NewsItem
 from sync.central.store.pg_connection import PgConnection
 from sync.central.store.transactions import NEXT_CHANGE, WriteTransaction, Writing
 
@@ -72,51 +73,74 @@ class BesideTransaction(PgTransaction):
 
     def __init__(self, connection: PgConnection, seen: int) -> None:
         super().__init__(connection, seen)
-        self._is_late = False  # a number is to be taken by the last message
+        self.is_late = False  # a number is to be taken by the last message
+        self.has_written = False  # something that an undo has to take back
         self._number: int | None = None  # the first one that was taken before it
 
     def next_change(self) -> int:
         """Takes a change number, which is `LATE` until it is known."""
-        if self._is_late or self._number is not None:
+        if self.is_late or self._number is not None:
             self.flush()
             return super().next_change()
-        self._is_late = True
+        self.is_late = True
         return LATE
 
     def flush(self) -> None:
         """Writes the rows that wait, with the number where there is to be one. Raises as its base does."""
-        if self._is_late:
-            self._is_late = False
+        self.has_written |= self.is_late or bool(self._waiting)
+        if self.is_late:
+            self.is_late = False
             waiting, self._waiting = self._waiting, []
             self._number = super().next_change()
             self._waiting = [(writing, _numbered(row, self._number)) for writing, row in waiting]
-            self._number_news(self._number)
+            self.number_news(self._number)
         super().flush()
 
-    def commit(self, texts: Sequence[str], channel: str) -> None:
-        """Writes what waits, tells texts to a channel, and commits. The news have their number then.
-
-        Raises Overtaken where a row was changed meanwhile, and sqlite3.Error.
-        """
+    def rest(self, texts: Sequence[str], channel: str) -> list[Statement]:
+        """What is left to be sent with the commit: it takes the number, writes what waits, and tells texts."""
         waiting, self._waiting = self._waiting, []
-        statements: list[Statement] = [(_TAKE, {})] if self._is_late else []
+        statements: list[Statement] = [(_TAKE, {})] if self.is_late else []
         statements += [_late(writing, row) for writing, row in waiting]
-        statements += [(_TELL.format(channel=channel), {"text": text}) for text in texts]
-        done = self._at_once([*statements, ("commit", {})])
-        taken = done[0].fetchone() if self._is_late else None
-        if taken is not None:
-            self._number_news(taken["value"])
+        return statements + [(_TELL.format(channel=channel), {"text": text}) for text in texts]
+
+    def number_news(self, change: int) -> None:
+        """Gives the news their number."""
+        self.news[:] = [replace(item, number=change) if item.number == LATE else item for item in self.news]
 
     def _execute(self, sql: str, parameters: Any = ()) -> Cursor:
         self.flush()
+        self.has_written |= not sql.startswith("select")
         return super()._execute(sql, _numbered(parameters, self._number))
 
     def _executemany(self, sql: str, parameters: Iterable[Any]) -> Cursor:
         self.flush()
+        self.has_written = True
         return super()._executemany(sql, [_numbered(each, self._number) for each in parameters])
 
-    def _number_news(self, change: int) -> None:
-        self.news[:] = [replace(item, number=change) if item.number == LATE else item for item in self.news]
+
+def commit_beside(
+    connection: PgConnection,
+    transactions: Sequence[BesideTransaction],
+    texts_of: Callable[[Sequence[NewsItem]], Sequence[str]],
+    channel: str,
+) -> None:
+    """Makes transactions durable that share a commit, in one message, and gives their news their numbers.
+
+    `texts_of` makes the texts that are told to the channel. Raises Overtaken where a row was changed meanwhile, and
+    sqlite3.Error.
+    """
+    statements: list[Statement] = []
+    numbered: list[tuple[int, BesideTransaction]] = []
+    # The number first: who waits for it holds no row that another one may wait for.
+    for each in sorted(transactions, key=lambda each: not each.is_late):
+        if each.is_late:
+            numbered.append((len(statements), each))
+        statements += each.rest(texts_of(each.news), channel)
+    done = connection.at_once([*statements, ("commit", {})])
+    for place, each in numbered:
+        taken = done[place].fetchone()
+        assert taken is not None
+        each.number_news(taken["value"])
 
 
 # In the text `LATE` may stand for the number.

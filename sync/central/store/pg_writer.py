@@ -11,7 +11,7 @@ from sync.central.store.pg_connection import PgConnection
 from sync.central.store.pg_errors import operational
 from sync.central.store.pg_locks import CHANNEL, waits
 from sync.central.store.pg_news import notifications
-from sync.central.store.pg_transaction import BesideTransaction, PgTransaction
+from sync.central.store.pg_transaction import BesideTransaction, PgTransaction, commit_beside
 from sync.central.store.transactions import COMMON, ReadTransaction, WriteTransaction
 
 # A commit waits for the disk, whatever the server's own setting is. More than that may be asked there.
@@ -53,16 +53,20 @@ class PgWriter:
         """The transaction that was begun, or a part of it."""
         return PgTransaction(self.connection)
 
-    def begin_beside(self) -> BesideTransaction:
+    def begin_beside(self) -> None:
         """Begins a transaction beside those of other services. Raises sqlite3.Error."""
         self._begin_anew(beside=True)
+
+    def transaction_beside(self) -> BesideTransaction:
+        """A part of the transaction that was begun beside others."""
         return BesideTransaction(self.connection, self._change)
 
-    def commit_beside(self, transaction: BesideTransaction) -> None:
-        """Makes such a transaction durable. Raises Overtaken, and as `commit` does."""
+    def commit_beside(self, transactions: Sequence[BesideTransaction]) -> None:
+        """Makes such a transaction durable, with all its parts. Raises Overtaken, and as `commit` does."""
         self._demand_sound()
-        transaction.commit(notifications(self.sender, [] if self._is_alone else transaction.news), CHANNEL)
-        self._saw(transaction.news)
+        commit_beside(self.connection, transactions, self._texts, CHANNEL)
+        for transaction in transactions:
+            self._saw(transaction.news)
 
     def undo(self) -> None:
         """Undoes the open transaction, if there is one. Raises sqlite3.Error."""
@@ -105,6 +109,9 @@ class PgWriter:
 
     def rest(self) -> None:
         """Does nothing: the server looks after itself."""
+
+    def _texts(self, news: Sequence[NewsItem]) -> list[str]:
+        return [] if self._is_alone else notifications(self.sender, news)
 
     def _demand_sound(self) -> None:
         # After an error that nobody heard, the server answers a commit by a rollback, and calls that no error.

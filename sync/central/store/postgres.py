@@ -13,6 +13,7 @@ from typing import TypeVar
 from sync.central.store.errors import InUse, StoreError, Trouble, trouble_of
 from sync.central.store.migrations import Dialect, is_newest, migrate
 from sync.central.store.news import CommonChanged, News
+from sync.central.store.pg_commits import PgCommits
 from sync.central.store.pg_connection import Driver, PgConnection, connect
 from sync.central.store.pg_news import new_sender, read_notification
 from sync.central.store.pg_programs import dump, read_through
@@ -21,7 +22,6 @@ from sync.central.store.pg_session import PgSession
 from sync.central.store.pg_writer import SYNCHRONOUS, PgWriter
 from sync.central.store.place import Place, place_of
 from sync.central.store.share import Share
-from sync.central.store.shared_commits import SharedCommits
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.database_file import Hold, hold
 
@@ -96,34 +96,19 @@ class PostgresStore:
             except sqlite3.Error as error:
                 raise StoreError(f"{self.place}: {error}") from error
             self._opened = opened.pop_all()
-        self._commits = SharedCommits(self._writer, _TURN_S)
+        self._commits = PgCommits(self._writer, _TURN_S)
 
     @contextlib.contextmanager
     def write(self, *, brief: bool = False, beside: bool = False) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
         try:
-            # Those that wait for each other in this service had better share a commit.
-            goes_beside = beside and self._commits.is_idle
-            with self._beside() if goes_beside else self._commits.transaction(brief=brief) as transaction:
+            with self._commits.beside() if beside else self._commits.transaction(brief=brief) as transaction:
                 yield transaction
         except sqlite3.OperationalError as error:
             self._is_full |= trouble_of(error) is Trouble.DISK_FULL
             raise
         if transaction.news:
             self.news.announce(transaction.news)
-
-    @contextlib.contextmanager
-    def _beside(self) -> Iterator[WriteTransaction]:
-        """One transaction beside those of other services, in turn with those of this one."""
-        with self._commits.alone():
-            transaction = self._writer.begin_beside()
-            try:
-                yield transaction
-                self._writer.commit_beside(transaction)
-            except BaseException as error:
-                self._writer.fail(error)
-                self._writer.undo()
-                raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadTransaction]:

@@ -19,7 +19,8 @@ _SITE = (
         languages text not null,           -- JSON list
         desk_exam_id text not null,        -- the exam that a patient without a booking is queued for
         ticket_prefix text not null,       -- prefix of the queue numbers that the centre gives
-        refuse_short_uids bigint not null  -- 1: cards of iso14443a with a UID of 4 bytes are not accepted
+        refuse_short_uids bigint not null, -- 1: cards of iso14443a with a UID of 4 bytes are not accepted
+        deciders text not null             -- JSON: action -> who decides it, since when; the centre where it is missing
     )""",
     # The clock of the site by which the days of bookings were derived.
     """create table derived_days (
@@ -51,6 +52,13 @@ _SITE = (
     """create table openings (
         host_id text primary key,          -- a state directory with its marker; SQLite has one
         opened_id text not null            -- id of the last opening from there; the marker holds the same id
+    )""",
+    # The result of the last health check that ran by itself.
+    """create table last_check (
+        id bigint primary key check (id = 1),
+        ended_ms bigint not null,
+        took_ms bigint not null,
+        found text not null                -- JSON: {kind of finding: number of rows}
     )""",
     """create table definitions (
         version bigint primary key,
@@ -142,8 +150,7 @@ _PATIENTS = (
         site_day text not null,            -- its day by the site's clock; the day beside it once it is used there
         last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
-        withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
-        legacy_status text                 -- status in the system that the booking was migrated from, for the way back
+        withdrawn text                     -- how the hospital's system cancelled it: `row`, or `left_out` of its day
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",
@@ -222,8 +229,8 @@ _JOURNEYS = (
         from_state text not null,
         to_state text not null,
         action text not null,
-        trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync or system_auto
-        source text not null,              -- rest, websocket, centre, or a kiosk's id
+        trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync, system_auto or legacy
+        source text not null,              -- rest, websocket, centre, legacy, or a kiosk's id
         metadata text not null,            -- JSON; a card appears as its hashes
         happened_ms bigint not null,
         recorded_ms bigint not null,
@@ -273,12 +280,30 @@ _JOURNEYS = (
         recorded_ms bigint not null
     )""",
     "create index actions_of_patient on actions (patient_id)",
+    # What the hospital's other system did, in the time in which it decides.
+    """create table shadow_words (
+        word_id text primary key,          -- made by the other system
+        patient_id text not null references patients (patient_id),
+        action_type text not null,
+        decider text not null,             -- legacy or shadow, as the site said then
+        outcome text not null,             -- followed, corrected, late or refused
+        leg bigint not null,               -- of the journey here, before the word, like the next one
+        state text not null,
+        from_state text not null,          -- as the other system says it, like the next one
+        to_state text not null,
+        differences text not null,         -- JSON list; always empty in legacy, where the rules are not asked
+        at_ms bigint not null,             -- when the other system did it
+        recorded_ms bigint not null
+    )""",
+    "create index words_of_patient on shadow_words (patient_id, at_ms)",
+    "create index words_of_action on shadow_words (action_type, recorded_ms)",
+    "create index words_by_age on shadow_words (recorded_ms)",
 )
 
 _ACCESS = (
     """create table tokens (
         token_hash text primary key,       -- SHA-256; the token itself is shown once and stored nowhere
-        role text not null,                -- patient, staff or kiosk
+        role text not null,                -- patient, visit, staff or kiosk
         patient_id text references patients (patient_id),
         kiosk_id text,
         name text not null,                -- whose it is, for staff: a person, a board, an app; empty without a name
@@ -286,10 +311,23 @@ _ACCESS = (
         expires_ms bigint,                 -- null: never
         used_ms bigint,                    -- a use within a day of the last one; null: none yet
         revoked_ms bigint,
-        replaced_ms bigint                 -- the first use of the kiosk's newer token; null: there was none
+        replaced_ms bigint,                -- the first use of a newer token; null: there was none
+        renews text,                       -- hash of an app's former token; null: it renews none
+        visit_id text,                     -- of a visit's token: valid while the patient is on that visit
+        action_id text,                    -- of a visit's token: the action whose hash it has
+        wrong_tries bigint not null        -- of a visit's token: wrong birth dates
     )""",
     "create index tokens_of_patient on tokens (patient_id)",
+    "create index tokens_of_action on tokens (action_id) where action_id is not null",
+    "create index tokens_that_renew on tokens (renews) where renews is not null",
     "create index tokens_of_kiosk on tokens (kiosk_id)",
+    # Sessions of browsers. One is deleted at its end, or when its token has ended.
+    """create table sessions (
+        session_hash text primary key,     -- SHA-256; the session itself is in the browser's cookie alone
+        token_hash text not null references tokens (token_hash),
+        created_ms bigint not null
+    )""",
+    "create index sessions_of_token on sessions (token_hash)",
     """create table exceptions (
         exception_id text primary key,     -- UUIDv7
         code text not null,
@@ -323,9 +361,35 @@ _ACCESS = (
     "create index audit_of_patient on audit (patient_id)",
 )
 
+_LEGACY = (
+    # The system whose database was migrated into this one.
+    """create table legacy_migration (
+        id bigint primary key check (id = 1),
+        source text not null,              -- the database that it had, without user and password
+        layout text not null,              -- JSON: its tables and columns, for the way back
+        migrated_ms bigint not null,
+        change bigint not null,            -- the last change number of the migration: what is newer was born here
+        reverted_ms bigint                 -- when the way back was taken; null: it was not
+    )""",
+    # Every row of that database as it was there, the ones that could not be taken among them.
+    """create table legacy_rows (
+        kind text not null,                -- which of its tables
+        place bigint not null,             -- number of the row in the order of the old key, from 1
+        old_key text not null,
+        fate text not null,                -- taken, settled or bad
+        reasons text not null,             -- of a settled or bad row, with a space between them; else empty
+        our_id text,                       -- id of what was made of it; null: nothing
+        present text,                      -- what was made of it, as it was right after the migration
+        content text not null,             -- JSON list: its values in the order of the columns
+        primary key (kind, place)
+    )""",
+    "create index legacy_rows_by_id on legacy_rows (kind, our_id)",
+    "create index legacy_rows_by_key on legacy_rows (kind, old_key)",
+)
+
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
+    (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *_LEGACY, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -97,11 +97,6 @@ class SharedCommits:
         self._commit_abandoned()
         commit.wait()
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody has a turn or waits for one."""
-        return self._turns.is_free
-
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """The turn of one thread, with every transaction committed."""
@@ -175,7 +170,7 @@ class SharedCommits:
         if commit is None:
             return
         try:
-            self._writer.commit()
+            self._write_open(commit)
         except BaseException as error:
             self._writer.fail(error)
             # A commit that fails may have rolled back by itself.
@@ -187,3 +182,6 @@ class SharedCommits:
             return
         commit.settle()
         self._writer.rest()
+
+    def _write_open(self, commit: Commit) -> None:  # noqa: ARG002 for a kind of commit that knows its transactions
+        self._writer.commit()

@@ -51,10 +51,11 @@ class Question(Generic[K, V]):
 class Order(IntEnum):
     """The place of a statement among those of a set: the rows of a later one may refer to those of an earlier one."""
 
-    FIRST = 0  # visits, cases
-    SECOND = 1
-    CHANGES = 2  # of rows that are there by then
-    OTHERS = 3
+    PATIENTS = 0
+    FIRST = 1  # journeys, visits, cases
+    SECOND = 2
+    CHANGES = 3  # of rows that are there by then
+    OTHERS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

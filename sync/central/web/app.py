@@ -8,6 +8,7 @@ from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
 from sync.central.web.api_app import ApiApp
 from sync.central.web.card_api import card_api
+from sync.central.web.client_api import add_client_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.events_api import events_api
@@ -16,13 +17,18 @@ from sync.central.web.http import harden
 from sync.central.web.import_api import import_api
 from sync.central.web.inbox_api import inbox_api
 from sync.central.web.kiosk_api import add_kiosk_api
+from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
 from sync.central.web.patient_api import patient_api
 from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
 from sync.central.web.queue_api import queue_api
+from sync.central.web.session_api import session_api
+from sync.central.web.shadow_api import shadow_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff_api import staff_api
+from sync.central.web.visit_api import visit_api
+from sync.central.web.visit_page import add_visit_page
 
 
 def create_app(
@@ -48,15 +54,21 @@ def create_app(
     harden(app)
     endpoints = Endpoints(centre)
     app.register_blueprint(patient_api(centre, endpoints))
+    app.register_blueprint(visit_api(centre, endpoints))
+    app.register_blueprint(session_api(centre, endpoints, origins))
     app.register_blueprint(queue_api(centre, endpoints))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
+    app.register_blueprint(shadow_api(centre, endpoints))
     app.register_blueprint(events_api(centre, endpoints))
     app.register_blueprint(import_api(centre, endpoints))
     add_kiosk_api(app, centre, most_waiting, contracts=endpoints.contracts)
     add_health_api(app, centre, endpoints.contracts)
+    add_metrics_api(app, centre, endpoints.contracts)
     add_documents_api(app, endpoints.contracts)
+    add_client_api(app, endpoints.contracts)
+    add_visit_page(app, endpoints.contracts)
     add_patient_socket(app, centre, sockets, origins)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]

@@ -13,8 +13,8 @@ PATH = "/ws/patient-journey/"
 _CHANNEL = "patientJourney"
 _ABOUT = """\
 A patient's socket follows its patient, and a staff socket the patient that ?patient_id= names. Apps send the token as
-`Authorization: Bearer …`, browsers as `Sec-WebSocket-Protocol: bearer, <token>`. A message has 16 KiB at most. A
-handshake that is refused is answered as a plain request, with the body of an error."""
+`Authorization: Bearer …`, browsers as `Sec-WebSocket-Protocol: bearer, <token>` or as the cookie of a session. A
+message has 16 KiB at most. A handshake that is refused is answered as a plain request, with the body of an error."""
 
 
 def asyncapi_document() -> dict[str, Any]:

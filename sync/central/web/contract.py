@@ -13,6 +13,7 @@ from sync.protocol import EndCode
 
 EVERYWHERE = ("malformed", "https_only", "too_slow", "internal", "busy")
 _OF_A_TOKEN = ("unauthorized", "forbidden", "no_site")
+_OF_A_VISIT = ("visit_unknown", "visit_ended")
 _OF_A_BODY = ("unsupported_media_type", "too_large")
 OF_AN_ACTION = ("invalid_action_id", "invalid_payload", "action_id_reused")
 _OF_KIOSKS = (RefusalCode.PROOF_MISSING, RefusalCode.TOO_LARGE)
@@ -31,6 +32,7 @@ class Contract(msgspec.Struct, frozen=True):
     - `takes`: the media types of a body that is a document of the hospital.
     - `goes_on`: the answer may be 202, where what was begun goes on.
     - `fails`: the type of an answer with 503 that is no error, such as that of the health.
+    - `by_cookie`: it takes the cookie of a session in place of a token.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Contract(msgspec.Struct, frozen=True):
     media: str = JSON
     is_cached: bool = False
     fails: type[msgspec.Struct] | None = None
+    by_cookie: bool = False
     takes: tuple[str, ...] = ()
     goes_on: bool = False
 
@@ -60,6 +63,8 @@ class Contract(msgspec.Struct, frozen=True):
             return own
         if self.roles:
             own = (*own, *_OF_A_TOKEN)
+        if Role.VISIT in self.roles:
+            own = (*own, *_OF_A_VISIT)
         return (*own, *_OF_A_BODY) if self.body is not None or self.takes else own
 
     def by_status(self, *, is_named: bool) -> Mapping[HTTPStatus, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response
 
-from sync.central.services.door import publish, publish_page
+from sync.central.services.door import publish, publish_text
 from sync.central.services.told import AboutNobody
 from sync.central.web.asyncapi import asyncapi_document
 from sync.central.web.contract import Contract, Contracts
@@ -30,7 +30,7 @@ def add_documents_api(app: Flask, contracts: Contracts) -> None:
     @cache
     def page() -> Cached:
         written = reference_page(openapi_document(app, contracts), asyncapi_document())
-        return Cached(publish_page(written), HTML, HEADERS)
+        return Cached(publish_text(written), HTML, HEADERS)
 
     _add(api, contracts, "/openapi.json", openapi, Contract("Read this document", dict[str, Any], is_cached=True))
     _add(api, contracts, "/asyncapi.json", asyncapi, Contract("Read the socket's", dict[str, Any], is_cached=True))

@@ -5,29 +5,39 @@ from http import HTTPStatus
 from typing import Literal
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, request
+from msgspec.structs import replace
 
 from sync.central.centre import Centre
 from sync.central.maintenance.disk import WriteWatch
 from sync.central.maintenance.timekeeper import doubt_of
+from sync.central.records.last_check import LastCheck, read_last_check
 from sync.central.services.door import publish
 from sync.central.services.told import AboutNobody
 from sync.central.store.errors import trouble_of
 from sync.central.web.contract import Contract, Contracts
-from sync.central.web.http import respond
+from sync.central.web.http import respond, respond_error
+from sync.central.web.watching import REFUSES, refusal_of_watcher
 
 
 class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The centre works. Times are UTC milliseconds.
 
     `machine_ms` is a time of the machine that it does not believe, `taken_ms` the one that it uses. `ends_ms` is when
-    its own certificate ends.
+    its own certificate ends. `check` is the last health check that ran by itself, in the whole answer alone.
     """
 
     status: Literal["ok", "clock_in_doubt", "certificate"]
     machine_ms: int | None = None
     taken_ms: int | None = None
     ends_ms: int | None = None
+    check: LastCheck | None = None
+
+
+class HealthQuery(msgspec.Struct, frozen=True):
+    """`full`, with any value or none: asks for the last health check too."""
+
+    full: str | None = None
 
 
 class Unhealthy(msgspec.Struct, frozen=True):
@@ -42,11 +52,24 @@ def add_health_api(app: Flask, centre: Centre, contracts: Contracts) -> None:
 
     @app.get("/healthz", endpoint="healthz")
     def healthz() -> Response:
+        is_full = "full" in request.args
+        if is_full and (refused := refusal_of_watcher(centre)):
+            return respond_error(refused)
         found = _health(centre, writes)
+        if is_full and isinstance(found, HealthAnswer):
+            found = replace(found, check=_last_check(centre))
         status = HTTPStatus.OK if isinstance(found, HealthAnswer) else HTTPStatus.SERVICE_UNAVAILABLE
         return respond(status, publish(AboutNobody(found)))
 
-    contracts.add(healthz, Contract("Ask whether the centre works", HealthAnswer, fails=Unhealthy))
+    contract = Contract(
+        "Ask whether the centre works", HealthAnswer, query=HealthQuery, refuses=REFUSES, fails=Unhealthy
+    )
+    contracts.add(healthz, contract)
+
+
+def _last_check(centre: Centre) -> LastCheck | None:
+    with centre.store.glance() as db:
+        return read_last_check(db)
 
 
 def _health(centre: Centre, writes: WriteWatch) -> HealthAnswer | Unhealthy:

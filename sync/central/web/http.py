@@ -61,6 +61,11 @@ def respond(status: int, body: Outgoing) -> Response:
     return response
 
 
+def respond_text(body: Outgoing, media: str) -> Response:
+    """The response with a text of another type than JSON."""
+    return WholeResponse(body, content_type=media)
+
+
 class Cached:
     """A public document that caches may keep for a minute, with its media type and its entity tag."""
 

@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 
 from sync.central.feed.courier import WebhookMessage
 from sync.central.feed.signing import HEADERS
+from sync.central.network.bearer import SECURE_SESSION, SESSION
 from sync.central.network.headers import JSON
 from sync.central.services.error_codes import CODES
 from sync.central.services.errors import ErrorBody
@@ -26,15 +27,22 @@ Times are ISO 8601 with the site's offset. Members that a reader does not know a
 their last slash. An answer has a member `code` where the request was refused, and each answer bears `X-Request-ID`,
 which the centre's log has too. An answer that asks to wait has the status 503 and `Retry-After` (seconds). docs/api.md
 has the limits and what each action means. asyncapi.json is the document of the socket."""
+_COOKIE = f"""\
+Made by POST /api/v1/session/. Over https its name is {SECURE_SESSION}. It needs an `Origin` that may use it."""
 _TAGS = {
     "patient": "For patients' apps and staff",
+    "visit": "For the token of a visit, and for apps that renew theirs",
+    "page": "The page of a visit",
+    "session": "For pages of browsers",
     "queue": "The queue, for staff",
     "staff": "A patient's record, for staff",
     "cards": "Cards, for staff",
     "inbox": "Cases that the rules cannot decide, for staff",
     "integration": "For the hospital's system: docs/integration.md",
+    "shadow": "For another system of the hospital that decides some actions: docs/shadow.md",
     "kiosk": "For kiosks: docs/protocol.md",
     "documents": "These documents",
+    "client": "The client library, for pages",
     "health": "For programs that watch the centre",
 }
 _TAG_OF = {"import": "integration", "events": "integration"}
@@ -80,7 +88,8 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
             "responses": dict(sorted(responses.items())),
             "headers": _HEADERS,
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "Made by kiosk-central token."}
+                "token": {"type": "http", "scheme": "bearer", "description": "Made by kiosk-central token."},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION, "description": unwrapped(_COOKIE)},
             },
         },
     }
@@ -124,7 +133,7 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
         "operationId": f"{blueprint or 'health'}_{name.replace('-', '_')}{'_older' if _is_older(rule) else ''}",
         "summary": f"{contract.title}.",
         "tags": [_TAG_OF.get(blueprint, blueprint) or "health"],
-        "security": [{"token": [role.value]} for role in contract.roles],
+        "security": [{"session": []}] if contract.by_cookie else [{"token": [role.value]} for role in contract.roles],
         "parameters": [*_in_path(rule), *_in_query(contract, schemas)],
         "responses": _responses(rule, contract, schemas, responses),
     }

@@ -1,7 +1,8 @@
 """Which other origins may call the centre: CORS for HTTP (WHATWG Fetch), and the check of a WebSocket's origin.
 
-The centre has no cookies, so a page of another origin has no token that it was not given. The check keeps pages that
-nobody allowed from using a token all the same, and from holding the centre's sockets through the browsers of visitors.
+A page of another origin has no token that it was not given. The check keeps pages that nobody allowed from using a
+token all the same, and from holding the centre's sockets through the browsers of visitors. What a cookie opens needs an
+origin, since a browser may send the cookie for any page.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sync.central.network.headers import REQUEST_ID
 from sync.central.network.web_settings import WebSettings
+from sync.central.services.errors import ApiError
 
 _FOR_KIOSKS = ("/api/v1/sync/", "/api/v1/kiosks/")  # no browser calls these
 _VARY = ("Vary", "Origin")
@@ -19,6 +21,9 @@ _PREFLIGHT = [
     ("Access-Control-Max-Age", "600"),
     ("Content-Length", "0"),
 ]
+_WITH_COOKIES = ("Access-Control-Allow-Credentials", "true")
+_OF_ANYBODY = frozenset({"null", "file://"})  # origins that many pages share: they open nothing by a cookie
+FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not do this.")
 _EXPOSED = ("Access-Control-Expose-Headers", f"ETag, Retry-After, {REQUEST_ID}")
 
 
@@ -34,6 +39,11 @@ class Origins:
         origin = environ.get("HTTP_ORIGIN")
         return origin is None or origin in self._allowed or self._is_own(origin, environ)
 
+    def may_use_cookie(self, environ: WSGIEnvironment) -> bool:
+        """Whether what a cookie opens comes from a page of the centre's own origin, or from an allowed one."""
+        origin = environ.get("HTTP_ORIGIN")
+        return origin is not None and origin not in _OF_ANYBODY and self.may_open_socket(environ)
+
     def with_cors(self, application: WSGIApplication) -> WSGIApplication:
         """An application that tells browsers which origins may read its answers."""
         if not self._allowed:
@@ -44,6 +54,8 @@ class Origins:
                 return application(environ, start_response)
             origin = environ.get("HTTP_ORIGIN", "")
             granted = [("Access-Control-Allow-Origin", origin)] if origin in self._allowed else []
+            if granted and origin not in _OF_ANYBODY:
+                granted.append(_WITH_COOKIES)
             if granted and environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
                 start_response("204 No Content", [*granted, *_PREFLIGHT, _VARY])
                 return []

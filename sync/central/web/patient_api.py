@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
+from sync.central.services.action_counts import UNKNOWN, count_outcome
 from sync.central.services.answers import Answer, refuse
 from sync.central.services.authentication import actor_of, expected, subject_of
 from sync.central.services.bodies import PerformAction
@@ -25,7 +26,7 @@ from sync.central.web.senders import header_token
 from sync.journey.definitions import Definitions
 from sync.journey.model import Role
 
-_PEOPLE = (Role.PATIENT, Role.STAFF)
+_PEOPLE = (Role.PATIENT, Role.VISIT, Role.STAFF)
 
 
 class Mappings(msgspec.Struct, frozen=True):
@@ -65,7 +66,11 @@ _PERFORM_ACTION = Contract(
     CurrentState,
     _PEOPLE,
     body=PerformAction,
-    refuses=("missing_action_type", "unknown_patient", "card_of_another", "card_blocked", *OF_AN_ACTION, *BY_THE_RULES),
+    refuses=(
+        *("missing_action_type", "unknown_patient", "card_of_another", "card_blocked", "decided_elsewhere"),
+        *OF_AN_ACTION,
+        *BY_THE_RULES,
+    ),
 )
 
 
@@ -135,11 +140,17 @@ def perform_for(
     A request that names no patient is for `default`. A refusal before the action holds the state of `default`.
     """
     if isinstance(wanted, ApiError):
-        return refuse(centre, requester.actor, default, wanted)
+        return _refuse(centre, requester, default, wanted)
     subject = subject_of(centre, sender, wanted.named("patient_id") or default)
     if isinstance(subject, ApiError):
-        return refuse(centre, requester.actor, default, subject)
+        return _refuse(centre, requester, default, subject)
     return perform(centre, requester, subject, wanted)
+
+
+def _refuse(centre: Centre, requester: Requester, subject: str | None, error: ApiError) -> Answer:
+    """The answer to a request that is no action. It is counted as one that has failed."""
+    count_outcome(centre, requester, UNKNOWN, error.code)
+    return refuse(centre, requester.actor, subject, error)
 
 
 def definitions_document(definitions: Definitions) -> Outgoing:

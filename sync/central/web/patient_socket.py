@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, cast
 
 import msgspec
@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from sync.central.centre import Centre
 from sync.central.records.audit_kinds import AuditKind
-from sync.central.records.tokens import Bearer
+from sync.central.records.tokens import Bearer, hash_of
 from sync.central.services.answers import Answer, refused
-from sync.central.services.authentication import authenticate, refresh, subject_of
+from sync.central.services.authentication import authenticate, authenticate_session, refresh, subject_of
 from sync.central.services.current_state import CurrentState, read_current_state
 from sync.central.services.door import let_out
 from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, ErrorBody, error_body, nested_too_deep
@@ -30,15 +30,16 @@ from sync.central.store.news import Missed, NewsItem, PatientChanged
 from sync.central.web.asyncapi import PATH
 from sync.central.web.endpoints import requester_of
 from sync.central.web.http import decode, no_response, respond_error
-from sync.central.web.origins import Origins
+from sync.central.web.origins import FOREIGN_ORIGIN, Origins
 from sync.central.web.patient_api import perform_for
-from sync.central.web.senders import socket_token
+from sync.central.web.senders import cookie_session, socket_token
 from sync.central.web.socket_messages import (
     ActionDone,
     ActionRefused,
     ErrorMessage,
     InitialState,
     Pong,
+    Renewed,
     StateUpdate,
     UpdatedState,
 )
@@ -50,11 +51,11 @@ log = logging.getLogger(__name__)
 
 _CHECK_EVERY_S = 30.0  # a clock that was set is noticed within this time
 _STATE = "state"  # of the messages of which the newest is enough
-_ROLES = (Role.PATIENT, Role.STAFF)
+_ROLES = (Role.PATIENT, Role.VISIT, Role.STAFF)
 # Close codes for private use (RFC 6455, 7.4.2), by the code of the error: 4000 and the HTTP status.
-_CLOSE_CODES = {"unauthorized": 4401, "forbidden": 4403}
+_CLOSE_CODES = {"unauthorized": 4401, "visit_ended": 4401, "forbidden": 4403, "visit_unknown": 4404}
 _NO_LONGER_VALID = ApiError("unauthorized", "the token is no longer valid")
-_FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not open this socket.")
+_OTHER_BEARER = ApiError("forbidden", "The token is of another bearer than the socket's.")
 _UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
 _FULL = ApiError("busy", "Too many sockets are open; use plain requests for now.")
 _NO_HANDSHAKE = ApiError("malformed", "This is no WebSocket handshake.")
@@ -68,19 +69,28 @@ def add_patient_socket(app: Flask, centre: Centre, places: SocketPlaces, origins
         offer = offer_of(request.environ)
         if offer is None:
             return respond_error(_NO_HANDSHAKE)
-        if not origins.may_open_socket(request.environ):
-            return respond_error(_FOREIGN_ORIGIN)
-        sender = authenticate(centre, socket_token(), _ROLES, request.remote_addr)
+        token = socket_token()
+        session = cookie_session() if token is None else None
+        may_open = origins.may_open_socket if session is None else origins.may_use_cookie
+        if not may_open(request.environ):
+            return respond_error(FOREIGN_ORIGIN)
+        sender = _sender(token, session)
         named = request.args.get("patient_id")
         subject = sender if isinstance(sender, ApiError) else subject_of(centre, sender, named)
-        found = _conversation(offer.socket, sender, subject)
+        session_hash = hash_of(session) if session is not None else None
+        found = _conversation(offer.socket, sender, session_hash, subject)
         if isinstance(found, ApiError):
             return respond_error(found)
         offer.accept(found, subprotocol_of(request.environ, "bearer"))
         return no_response()
 
+    def _sender(token: str | None, session: str | None) -> Bearer | ApiError:
+        if session is not None:
+            return authenticate_session(centre, session, _ROLES, request.remote_addr)
+        return authenticate(centre, token, _ROLES, request.remote_addr)
+
     def _conversation(
-        socket: OpenSocket, sender: Bearer | ApiError, subject: str | ApiError | None
+        socket: OpenSocket, sender: Bearer | ApiError, session_hash: str | None, subject: str | ApiError | None
     ) -> Conversation | ApiError:
         # Only a close code reaches a browser's script; the status of a refused handshake does not.
         if isinstance(sender, ApiError):
@@ -88,7 +98,7 @@ def add_patient_socket(app: Flask, centre: Centre, places: SocketPlaces, origins
         if isinstance(subject, ApiError):
             return _Refused(socket, subject)
         leave = places.take(sender.token_hash)
-        return _FULL if leave is None else _Conversation(centre, socket, sender, subject, leave)
+        return _FULL if leave is None else _Conversation(centre, socket, sender, session_hash, subject, leave)
 
 
 class _Refused:
@@ -151,11 +161,18 @@ class _Conversation:
     """One socket of one sender, about one patient. Staff may name others in their commands."""
 
     def __init__(
-        self, centre: Centre, socket: OpenSocket, sender: Bearer, subject: str | None, leave: Callable[[], None]
+        self,
+        centre: Centre,
+        socket: OpenSocket,
+        sender: Bearer,
+        session_hash: str | None,
+        subject: str | None,
+        leave: Callable[[], None],
     ) -> None:
         self._centre = centre
         self._socket = socket
         self._sender = sender
+        self._session_hash = session_hash
         self._requester = requester_of(sender, "websocket")
         self._subject = subject
         self._leave = leave
@@ -164,8 +181,8 @@ class _Conversation:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The topics of the news that concern the socket: its token, and its patient."""
-        return (self._sender.token_hash, *filter(None, (self._subject,)))
+        """The topics of the news that concern the socket: its token, its session, and its patient."""
+        return (self._sender.token_hash, *filter(None, (self._session_hash, self._subject)))
 
     def opened(self) -> None:
         """Listens, and tells the whole state."""
@@ -182,6 +199,8 @@ class _Conversation:
     def woken(self) -> None:
         """Tells the newest change. Whatever may have ended the token or moved the patient is looked at first."""
         change, is_plain = self._news.take()
+        # Any action may end a visit, and with it the token.
+        is_plain &= self._sender.role is not Role.VISIT
         if not (is_plain and self._has_time()) and not self._is_valid():
             return
         self._socket.wake_within(self._patience_s())
@@ -226,7 +245,7 @@ class _Conversation:
 
     def _refresh(self) -> bool:
         """Follows merges of records; False where the token is no longer valid."""
-        sender, self._subject = refresh(self._centre, self._sender, self._subject)
+        sender, self._subject = refresh(self._centre, self._sender, self._subject, self._session_hash)
         self._sender = sender or self._sender
         return sender is not None
 
@@ -269,6 +288,22 @@ class _Conversation:
             answer = refused(ApiError("busy", f"{trouble_in_words(error)}."))
         self._send_result(answer, action_id)
 
+    def renew(self, document: dict[str, Any]) -> None:
+        """Goes on with a newer token of the same bearer, whose first use this may be."""
+        token = document.get("token")
+        found = authenticate(self._centre, token if isinstance(token, str) else None, _ROLES, self._requester.address)
+        if isinstance(found, Bearer) and _whose(found) != _whose(self._sender):
+            found = _OTHER_BEARER
+        if isinstance(found, ApiError):
+            self._send_error(found)
+            return
+        self._listening.close()
+        self._sender, self._session_hash = found, None
+        self._requester = replace(self._requester, who=found.who)
+        self._listen()
+        self._socket.wake_within(self._patience_s())
+        self._send(AboutNobody(Renewed()))
+
     def _send_state(self, subject: str) -> None:
         told = self._read_state(subject)
         if isinstance(told, ApiError):
@@ -289,20 +324,35 @@ class _Conversation:
         return told if isinstance(told, ApiError) else replace(told, kind=AuditKind.LOOK_SOCKET)
 
     def _send_result(self, answer: Answer, action_id: object) -> None:
-        result: ActionDone | ActionRefused
         if answer.done:
             # The state is JSON already.
             result = ActionDone(cast(CurrentState, msgspec.Raw(answer.body)), str(action_id))
+            self._send(answer.told.within(lambda _: result))
         else:
-            refusal = msgspec.json.decode(answer.body, type=ErrorBody)
-            result = ActionRefused(**msgspec.structs.asdict(refusal), action_id=action_id)
-        self._send(answer.told.within(lambda _: result))
+            self._send(self._refusal(answer, action_id))
+
+    def _refusal(self, answer: Answer, action_id: object) -> Told:
+        """What is said of a refused action, with the state of the patient whom it concerns."""
+        members = msgspec.structs.asdict(msgspec.json.decode(answer.body, type=ErrorBody))
+        about = next(iter(answer.patients), self._sender.patient_id)
+        with suppress(sqlite3.OperationalError):
+            state = self._read_state(about) if about is not None else None
+            if isinstance(state, Told):
+                told = replace(state, kind=AuditKind.LOOK_ACTION)
+                return told.within(
+                    lambda now: ActionRefused(**members, action_id=action_id, payload=cast(CurrentState, now))
+                )
+        return answer.told.within(lambda _: ActionRefused(**members, action_id=action_id))
 
     def _send_error(self, error: ApiError) -> None:
         self._send(AboutNobody(ErrorMessage(**msgspec.structs.asdict(error_body(error)))))
 
     def _send(self, message: Telling, stands_for: str = "") -> None:
         self._socket.send(let_out(self._centre, self._requester, message).decode(), stands_for)
+
+
+def _whose(bearer: Bearer) -> tuple[Role, str | None, str]:
+    return bearer.role, bearer.patient_id, bearer.name
 
 
 def _update(state: object, change: PatientChanged) -> StateUpdate:
@@ -315,4 +365,5 @@ COMMANDS: Mapping[str, Callable[[_Conversation, dict[str, Any]], None]] = {
     "ping": _Conversation.pong,
     "fetch_initial_state": _Conversation.fetch,
     "perform_action": _Conversation.perform,
+    "renew": _Conversation.renew,
 }

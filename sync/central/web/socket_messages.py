@@ -37,14 +37,22 @@ class ActionDone(msgspec.Struct, frozen=True, tag_field="type", tag="action_resu
 
 
 class ActionRefused(ErrorBody, frozen=True, kw_only=True, tag_field="type", tag="action_result"):
-    """The answer to `perform_action`: it was refused. `action_id` is the one that came, of whatever form."""
+    """The answer to `perform_action`: it was refused. `action_id` is the one that came, of whatever form.
+
+    `payload` is the patient's state now; null where no patient is concerned, or the database cannot be read.
+    """
 
     action_id: Any
+    payload: CurrentState | None = None
     success: Literal[False] = False
 
 
 class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
     """The answer to `ping`."""
+
+
+class Renewed(msgspec.Struct, frozen=True, tag_field="type", tag="renewed"):
+    """The answer to `renew`: the socket goes on with the newer token."""
 
 
 class ErrorMessage(ErrorBody, frozen=True, tag_field="type", tag="error"):
@@ -65,8 +73,14 @@ class PerformCommand(PerformAction, frozen=True, kw_only=True, tag_field="comman
     """Does an action, as over HTTP. Staff name the patient in the payload."""
 
 
-SENT = (InitialState, StateUpdate, ActionDone, ActionRefused, Pong, ErrorMessage)
-TAKEN = (Ping, FetchInitialState, PerformCommand)
+class Renew(msgspec.Struct, frozen=True, tag_field="command", tag="renew"):
+    """Goes on with a newer token of the same bearer."""
+
+    token: str
+
+
+SENT = (InitialState, StateUpdate, ActionDone, ActionRefused, Pong, Renewed, ErrorMessage)
+TAKEN = (Ping, FetchInitialState, PerformCommand, Renew)
 
 
 class CloseCode(msgspec.Struct, frozen=True):
@@ -87,6 +101,11 @@ CLOSE_CODES = (
     CloseCode(1009, "A message has more than 16 KiB.", _MENDS),
     CloseCode(1011, "The centre failed; its log says more.", _AGAIN),
     CloseCode(1013, "The centre cannot answer now.", "Uses plain requests, and reconnects with backoff."),
-    CloseCode(4401, "There is no token, or it is unknown, revoked or expired.", "Gets another token first."),
+    CloseCode(
+        4401,
+        "There is no token, or it is unknown, revoked or expired, or its visit is over.",
+        "Gets another token first.",
+    ),
+    CloseCode(4404, "The kiosk of the visit has not told the hospital of it yet.", _AGAIN),
     CloseCode(4403, "The token is a kiosk's, or a patient's token names another patient.", "Does not try again."),
 )

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 from wsgiref.types import WSGIApplication
 
+from msgspec.structs import replace
+
 from sync.central.frames import (
     LENGTH_SIZE,
     Answer,
     Call,
+    Counted,
     Ending,
     Gone,
     Message,
@@ -31,6 +34,7 @@ from sync.central.frames import (
     encode,
     length_of,
 )
+from sync.central.metrics.counts import Counts
 from sync.central.web.later import LATER, LateResponse
 from sync.central.web.socket_offer import OFFER
 from sync.central.worker.afterwork import Afterwork
@@ -50,10 +54,20 @@ _REQUEST_ID = "HTTP_X_REQUEST_ID"  # the gateway gives each call one
 class Calls:
     """The worker's end of the link, for one application."""
 
-    def __init__(self, link: socket.socket, application: WSGIApplication, when_ended: Callable[[], None]) -> None:
-        """`when_ended` is called when the gateway has ended the link, once or several times."""
+    def __init__(
+        self,
+        link: socket.socket,
+        application: WSGIApplication,
+        when_ended: Callable[[], None],
+        counts: Counts,
+    ) -> None:
+        """`when_ended` is called when the gateway has ended the link, once or several times.
+
+        What is in `counts` goes to the gateway.
+        """
         self._link = link
         self._when_ended = when_ended
+        self._counts = counts
         self._stream: BinaryIO = link.makefile("rb")
         self._application = application
         self._reading = threading.Lock()
@@ -173,16 +187,24 @@ class Calls:
         self._unpark(number)
 
     def _send_with_rest(self, answer: Answer, rest: bytes) -> None:
-        document = encode(answer)
         with self._writing:
+            document = self._encoded(answer)
             if rest and rest is not self._rest:
                 document, self._rest = encode(Rest(rest)) + document, rest
             self._link.sendall(document)
 
     def _send(self, frame: ToGateway) -> None:
-        document = encode(frame)
         with self._writing:
-            self._link.sendall(document)
+            self._link.sendall(self._encoded(frame))
+
+    def _encoded(self, frame: ToGateway) -> bytes:
+        """A frame with what was counted before it. The caller holds `_writing`: no later answer overtakes a count."""
+        counts = self._counts.take()
+        if not counts:
+            return encode(frame)
+        if isinstance(frame, Answer):
+            return encode(replace(frame, counts=counts))
+        return encode(Counted(counts)) + encode(frame)
 
 
 class _Later:

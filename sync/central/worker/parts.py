@@ -12,6 +12,7 @@ from flask import Flask
 from sync.central.centre import Centre
 from sync.central.feed.delivery import Delivery
 from sync.central.frames import Begin
+from sync.central.maintenance.health_schedule import HealthSchedule
 from sync.central.maintenance.housekeeping import Housekeeping
 from sync.central.maintenance.incarnation import host_id
 from sync.central.maintenance.timekeeper import following
@@ -67,11 +68,16 @@ class OpenCentre:
 
 
 class Worker:
-    """A centre over its database, with housekeeping and web application. The main worker has the control socket."""
+    """A centre over its database, with housekeeping, health check and web application.
+
+    The main worker has the control socket.
+    """
 
     def __init__(self, centre: Centre, plan: Plan, begin: Begin) -> None:
         self._centre = centre
+        self.counts = centre.counts
         self._housekeeping = Housekeeping(self._centre, audit_days=plan.audit_days or KEPT_DAYS, is_main=plan.is_main)
+        self._health = HealthSchedule(centre)
         self._delivery = Delivery(self._centre)
         self._following = ExitStack()
         self._following.enter_context(following(centre.store.news, host_id(centre.store.place.state), centre.clock))
@@ -89,6 +95,7 @@ class Worker:
             self._centre.store.close()
             raise
         self._housekeeping.start()
+        self._health.start()
         self._delivery.start()
         self._centre.store.check_in_background()
         self._watch.start()
@@ -103,6 +110,7 @@ class Worker:
         self._watch.stop()
         if self._control is not None:
             self._control.stop()
+        self._health.stop()
         self._delivery.stop()
         self._housekeeping.stop()
         self._following.close()

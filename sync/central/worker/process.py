@@ -10,6 +10,7 @@ from typing import Protocol
 from wsgiref.types import WSGIApplication
 
 from sync.central.frames import Begin, Opened, decode_for_worker, encode, read_document
+from sync.central.metrics.counts import Counts
 from sync.central.network.web_settings import WebSettings
 from sync.central.worker.calls import Calls
 from sync.parent_death import end_with_parent
@@ -23,6 +24,10 @@ class Served(Protocol):
     @property
     def app(self) -> WSGIApplication:
         """The application."""
+
+    @property
+    def counts(self) -> Counts:
+        """What it counts."""
 
     def end_waiting(self) -> None:
         """Ends the calls that wait for news."""
@@ -62,7 +67,7 @@ def run_worker(link: socket.socket, open_stage: Callable[[], Stage]) -> None:
         stage.close()
         return
     served = stage.begin(begin)
-    calls = Calls(link, served.app, stop.set)
+    calls = Calls(link, served.app, stop.set, served.counts)
     # Not in the signal handler itself: it may interrupt a thread that holds a lock.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=calls.ask_for_end).start())
     # What is loaded lives as long as the process, so no collection looks at it: neither at the start nor later.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from hardware.card import RefusedReason
 from kiosk.front.screen import Lookup, Screen
+from kiosk.front.visit_code import draw_visit_code
 from kiosk.journey.outcomes import Reversal
 from sync.journey.definitions import read, shipped
 from sync.journey.model import ActionId, AppointmentId, Journey, QueueId
@@ -115,6 +116,19 @@ def granted(scene: Scene, *kinds: str) -> Scene:
         return set_to(done_here(lambda c: c.screen()), kinds=kinds)(counter)
 
     return there
+
+
+VISIT_SECRET = "nv_" + "Ab3-_" * 4 + "xy"
+VISIT_URL = "https://checkin.hospital.example"
+
+
+def with_code(scene: Scene) -> Scene:
+    """Returns the scene of a patient who has just confirmed an arrival at a kiosk that shows codes."""
+
+    def with_it(counter: StagedCounter) -> Screen:
+        return counter.show(replace(scene(counter), visit_code=draw_visit_code(VISIT_URL, VISIT_SECRET)))
+
+    return with_it
 
 
 def offline(counter: StagedCounter) -> Screen:
@@ -260,7 +274,10 @@ ALL: dict[str, Scene] = {
     "attract without a desk": attract_without_a_desk,
     "number of a foreigner": number_of_a_foreigner,
     "next in line": next_in_line,
+    "number with a code": with_code(number),
+    "offline with a code": with_code(offline),
     "two numbers": in_entry_state("waiting", "delayed"),
+    "two numbers with a code": with_code(in_entry_state("waiting", "delayed")),
     "two slips": with_slips(number, "A-044"),
     "two slips of each number": with_slips(in_entry_state("waiting", "delayed"), "A-044", "C-105"),
     "called with two slips": with_slips(called, "A-044"),
@@ -286,6 +303,8 @@ ALL: dict[str, Scene] = {
     "refused": done_here(greeting, refused=True),
     "reversed": done_here(number, reversals=REVERSALS),
     "needs staff": set_to(greeting, needs_staff=True),
+    "awaited": set_to(greeting, awaited=True),
+    "called and awaited": set_to(called, awaited=True),
     "number that needs staff": set_to(number, needs_staff=True),
     "called and needs staff": set_to(called, needs_staff=True),
     **{f"state {state}": in_state(state) for state in STATES},

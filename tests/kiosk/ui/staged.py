@@ -101,6 +101,7 @@ class StagedCounter:
         self.people_ahead: int | None = 3
         self.confirmed = True
         self.needs_staff = False
+        self.awaited = False
         self.kinds: tuple[str, ...] = KINDS
         self.acts: list[tuple[str, str, str | None]] = []
         self.payloads: list[dict[str, Any]] = []
@@ -335,6 +336,7 @@ class StagedCounter:
             available_actions(self.definitions, journey, self._actor()),
             0 if self.confirmed else 1,
             self.needs_staff,
+            self.awaited,
             (),
             {entry.queue_id: ahead for entry in journey.entries},
             {entry.queue_id: ahead * entry.minutes for entry in journey.entries},

@@ -131,6 +131,7 @@ def test_health_is_ok_until_something_is_out_of_order(kiosk: Client, counter: St
     ("method", "path", "status"),
     [
         ("GET", "/api/v1/nothing", 404),
+        ("GET", "/client/journey.js", 404),
         ("GET", "/static/../app.py", 404),
         ("GET", "/static/%2e%2e/app.py", 404),
         ("GET", "/api/v1/actions", 405),

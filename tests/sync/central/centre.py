@@ -13,6 +13,7 @@ from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.central.records import tokens
+from sync.central.records.visit_tokens import open_visit
 from sync.central.services.answers import Answer
 from sync.central.services.current_state import read_current_state
 from sync.central.services.perform_action import perform
@@ -22,6 +23,7 @@ from sync.central.services.told import Told
 from sync.clock import local_ms
 from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF, Actor, Role
+from sync.visit_secret import hash_of_secret, make_secret
 from tests.sync.central.databases import Database
 
 ZONE = "Asia/Seoul"
@@ -151,3 +153,11 @@ class Centre:
     def token(self, role: Role, patient_id: str | None = None, **more: Any) -> str:
         with self.store.write() as db:
             return tokens.issue(db, role, self.clock(), patient_id=patient_id, **more)
+
+    def visit_secret(self, patient_id: str) -> str:
+        """A secret to which the patient's visit is open, as after the verdict on a kiosk's action."""
+        secret = make_secret()
+        (row,) = self.rows("select visit_id from journeys where patient_id = :id", id=patient_id)
+        with self.store.write() as db:
+            open_visit(db, hash_of_secret(secret), new_id(), patient_id, row["visit_id"], self.clock())
+        return secret

@@ -43,7 +43,7 @@ class Online:
         self.centre = centre or Centre(directory, patients=PATIENTS)
         self.sockets = SocketPlaces(max_sockets)
         self.app = create_app(self.centre.parts, self.sockets, 8, web)
-        worker = WorkerInThread(self.app, self.centre.store.news.close)
+        worker = WorkerInThread(self.app, self.centre.store.news.close, self.centre.parts.counts)
         self._gateway = GatewayInThread([worker], shares, web.trusted_proxies if web else ())
         self.host = f"127.0.0.1:{self._gateway.port}"
         self._numbers = itertools.count(1)

@@ -14,6 +14,7 @@ from typing import Any
 import requests
 
 from sync.central.gateway.routing import place_of as place_of_token
+from sync.central.network.bearer import token_id_of
 from sync.central.store.place import place_of
 from sync.control import ask, socket_path
 from tests.sync.central.databases import Database
@@ -27,7 +28,7 @@ class Service:
 
     def __init__(self, database: Database, workers: int = 1, more: Sequence[str] = ()) -> None:
         assert database.state_dir is not None
-        self._workers = workers
+        self.workers = workers
         self._state = place_of(database.url, database.state_dir).state
         self._named = ["--database", database.url, "--state-dir", str(database.state_dir)]
         words = ["run", "--create", *self._named, "--listen", "127.0.0.1:0", "--workers", str(workers), *more]
@@ -49,9 +50,10 @@ class Service:
 
     def token(self, place: int, **whose: object) -> str:
         """A token whose calls the worker of a place answers."""
-        while place_of_token(made := str(self.ask("token", **whose)["token"]), self._workers) != place:
-            pass
-        return made
+        while True:
+            made = str(self.ask("token", **whose)["token"])
+            if place_of_token(token_id_of(made), self.workers) == place:
+                return made
 
     def worker_pids(self) -> set[int]:
         """The processes of the workers that run at this moment."""
@@ -71,9 +73,10 @@ class Service:
         answer = self.call("GET", "/patient-journey/current-state/", token, params={"patient_id": patient_id})
         return str(answer.json()["journey_state"])
 
-    def open_socket(self, token: str) -> Socket:
+    def open_socket(self, token: str | None, **headers: str) -> Socket:
         url = f"{self.url.replace('http:', 'ws:')}/ws/patient-journey/"
-        return Socket(WholeClient(url, headers={"Authorization": f"Bearer {token}"}))
+        bearer = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        return Socket(WholeClient(url, headers=bearer | headers))
 
     def stop(self) -> tuple[int, str]:
         """Stops it in order. Returns its exit code and its standard error."""

@@ -24,12 +24,14 @@ from sync.central.records.incarnation import read_incarnation
 from sync.central.services.perform_action import perform
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.take_word import take_word
+from sync.central.services.word_bodies import read_word
 from sync.central.store.errors import StoreError
 from sync.clock import MINUTE_MS
 from sync.control import ControlError
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, read, shipped
-from sync.journey.model import PATIENT
+from sync.journey.model import PATIENT, Actor, Role
 from tests.sync.central.centre import DAY, Clock, hospital, patient, take_document
 from tests.sync.central.databases import Cluster
 from tests.sync.central.hearing import Hearing
@@ -87,6 +89,22 @@ def test_what_one_host_does_counts_at_the_others(opened: Open):
     assert act(two, patient(1), "scan_nfc") == 400, "it has been done"
     assert act(two, patient(1), "register") == 200
     assert act(one, patient(1), "confirm_arrival") == 200
+
+
+def test_what_another_system_decides_at_one_host_it_decides_at_all(opened: Open):
+    one, two = opened("one"), opened("two")
+    take_document(one, hospital(DAY, 3))
+    operations(one)["site"]({"decides": ["scan_nfc=legacy"]})
+    assert act(two, patient(1), "scan_nfc") == 409
+    told = {"word_id": new_id(), "patient_id": patient(1), "action_type": "scan_nfc", "from": "UNREGISTERED"}
+    word = read_word({**told, "to": "ARRIVED", "at": two.clock()})
+    assert isinstance(word, ActionRequest)
+    other_system = Requester(Actor(Role.INTEGRATION), "integration:old", "legacy")
+    assert take_word(two, other_system, word) == take_word(one, other_system, word), "a repeat is one word"
+    with one.store.read() as db:
+        assert db.value("select count(*) from shadow_words") == 1
+    operations(two)["site"]({"decides": ["scan_nfc=new"]})
+    assert act(one, patient(2), "scan_nfc") == 200
 
 
 def test_the_start_of_one_host_is_no_restore_for_the_others(opened: Open):

@@ -19,9 +19,11 @@ import requests
 
 from sync.agent.client import Accepted, CentralClient
 from sync.central.gateway.routing import place_of
+from sync.central.network.bearer import SESSION, token_id_of
 from sync.control import ControlError, NotRunning
 from sync.ids import new_id
 from sync.protocol import Enrolment, EnrolRequest, PullRequest
+from sync.visit_secret import hash_of_secret, make_secret
 from tests.sync.central.conftest import LONG
 from tests.sync.central.databases import Cluster, Database
 from tests.sync.central.feed.receiver import WebhookReceiver
@@ -121,7 +123,7 @@ class _Kiosk:
         code = service.ask("enroll-code")["code"]
         enrolled = CentralClient(service.url).enrol(EnrolRequest(code=code, name="Lobby"))
         assert isinstance(enrolled, Accepted)
-        self.place = place_of(enrolled.answer.token, 2)
+        self.place = place_of(token_id_of(enrolled.answer.token), 2)
         return enrolled.answer
 
     def pull(self, cursor: int, wait_s: float) -> Held:
@@ -147,6 +149,46 @@ def test_a_token_that_is_revoked_is_refused_by_every_worker_and_its_socket_close
     assert ward.service.act(token, "scan_nfc", new_id(), patient_id).status_code == 200
     ward.service.ask("token-revoke", token=token)
     assert ward.service.act(token, "register", new_id(), patient_id).status_code == 401
+    assert watching.closed() == 4401
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_cookie_opens_the_socket_at_the_worker_of_its_token_and_ends_by_itself(ward: Ward, place: int):
+    token = ward.service.token(place, role="patient", patient_id=ward.newcomer())
+    session = ward.service.call("POST", "/session/", token).cookies[SESSION]
+    page = {"Cookie": f"{SESSION}={session}", "Origin": ward.service.url}
+    watching = ward.service.open_socket(None, **page)
+    watching.until("initial_state")
+    ended = requests.delete(f"{ward.service.url}/api/v1/session/", headers=page, timeout=30)
+    assert ended.json() == {"ended": True}
+    assert watching.closed() == 4401
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_visit_that_ends_at_another_worker_closes_the_socket_of_its_code(ward: Ward, place: int):
+    patient_id, desk = ward.newcomer(), ward.service.token(place, **STAFF)
+    for action_type in ("scan_nfc", "register", "confirm_arrival"):
+        assert ward.service.act(desk, action_type, new_id(), patient_id).status_code == 200
+    secret = make_secret()
+    while place_of(token_id_of(secret), 2) == place:
+        secret = make_secret()
+    with psycopg.connect(ward.database.url) as rows:
+        rows.execute(
+            "insert into tokens (token_hash, role, patient_id, name, created_ms, visit_id, wrong_tries)"
+            " select %s, 'visit', patient_id, '', 0, visit_id, 0 from journeys where patient_id = %s",
+            [hash_of_secret(secret), patient_id],
+        )
+    watching = ward.service.open_socket(secret)
+    assert watching.until("initial_state")["payload"]["journey_state"] == "WAITING"
+    for action_type in (
+        "call_patient",
+        "start_exam",
+        "complete_exam",
+        "make_payment",
+        "make_payment",
+        "leave_hospital",
+    ):
+        assert ward.service.act(desk, action_type, new_id(), patient_id).status_code == 200
     assert watching.closed() == 4401
 
 

@@ -43,8 +43,8 @@ def every_situation() -> Iterator[Situation]:
     for journey, current, (deed, done), button, (has_bookings, following), pending, online, standing in facts:
         if deed is Deed.HELD and button:
             continue  # no button stands before the tap has acted
-        if button and standing in ((True, False), (False, True)):
-            continue  # nor where the desk has to help
+        if button and any(standing):
+            continue  # nor where the desk has to help, or another system
         yield Situation(
             journey,
             current,
@@ -56,6 +56,7 @@ def every_situation() -> Iterator[Situation]:
             pending,
             needs_staff=standing[0],
             provisional=standing[1],
+            awaited=standing[2],
             online=online,
             name="" if standing[1] else "홍*동",
             desk=DESK,
@@ -68,9 +69,11 @@ def deeds() -> tuple[tuple[Deed, str], ...]:
     return (*((deed, "") for deed in Deed if deed is not Deed.ACCEPTED), *accepted)
 
 
-def standings() -> tuple[tuple[bool, bool], ...]:
-    """Returns whether an action waits for staff, and whether the patient is known by the card alone."""
-    return ((False, False), (True, False), (False, True))
+def standings() -> tuple[tuple[bool, bool, bool], ...]:
+    """Returns whether an action waits for staff, whether the patient is known by the card alone, and whether an action
+    waits for another system.
+    """
+    return ((False, False, False), (True, False, False), (False, True, False), (False, False, True))
 
 
 def with_less(situation: Situation) -> Iterator[Situation]:

@@ -137,7 +137,7 @@ def test_every_situation_has_a_cause_a_next_step_and_a_place():
     for situation, said in every():
         assert said.title.text, situation
         assert said.lead.text, situation
-        waits = situation.deed is Deed.HELD
+        waits = situation.deed is Deed.HELD or situation.awaited
         assert (said.where is None) == (said.place is Place.HERE), situation
         assert said.place is not Place.HERE or situation.button or waits, situation
 
@@ -289,6 +289,17 @@ def test_each_patient_who_the_desk_has_to_help_is_sent_there():
         if situation.needs_staff and situation.entry_state in ("called", "in_progress"):
             kinds = [note.kind for note in said.notes]
             assert said.place is Place.DESK or NoteKind.NEEDS_STAFF in kinds, situation
+
+
+def test_what_another_system_decides_is_never_called_done():
+    awaited = [(situation, said) for situation, said in every() if situation.awaited]
+    assert awaited
+    for situation, said in awaited:
+        spoken = " ".join(text.text for text in texts(said))
+        has_ticket_words = situation.entry_state in ("called", "in_progress") and said.has_ticket
+        assert "The hospital's other system has to confirm" in spoken, situation
+        assert has_ticket_words or said.title.text == "Your request has been taken", situation
+        assert ("in a minute" in spoken) <= situation.online, situation
 
 
 def test_nobody_is_sent_to_check_in_who_has_nothing_left_today():

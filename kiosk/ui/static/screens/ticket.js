@@ -1,6 +1,6 @@
 // The ticket: the queue number, the exam, the place, the people ahead and the wait.
 
-import { h, icon } from "../dom.js";
+import { drawing, h, icon } from "../dom.js";
 import { _, said } from "../words.js";
 
 const STAMPS = { confirmed: "check" };
@@ -12,7 +12,7 @@ export function isAtTheRoom({ place }) {
 }
 
 /** Makes the ticket of the current queue entry. */
-export function ticket({ ticket: line, said: words }) {
+export function ticket({ ticket: line, said: words, visit_code: code }) {
   const word = !line.called && line.word; // that one is called is the headline
   return h(
     "section",
@@ -23,6 +23,7 @@ export function ticket({ ticket: line, said: words }) {
       h("p", { class: "number" }, line.queue_number),
       line.also && also(line),
       word && h("p", { class: "state" }, said(word)),
+      code && telephone(code),
     ),
     h(
       "div",
@@ -67,6 +68,18 @@ function also(line) {
 
 function fact(picture, label, value) {
   return h("div", { class: "fact" }, h("dt", {}, icon(picture), h("span", { class: "unseen" }, label)), h("dd", {}, value));
+}
+
+// Dark on light in every look, with the margin that ISO/IEC 18004 asks for.
+function telephone({ size, path }) {
+  const margin = 4;
+  const box = `${-margin} ${-margin} ${size + 2 * margin} ${size + 2 * margin}`;
+  return h(
+    "figure",
+    { class: "telephone" },
+    drawing("code", box, path),
+    h("figcaption", {}, _("On your phone")),
+  );
 }
 
 function stamp({ kind, text }) {

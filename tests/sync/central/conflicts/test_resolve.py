@@ -854,3 +854,48 @@ def test_an_entry_that_staff_cancelled_is_no_second_slip_though_the_patient_wait
     )
     found = resolve(replace(evidence, journey=journey), intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("needs_staff", "cancelled", 3, "nowhere")
+
+
+# Row 19: another system of the hospital decides the action.
+
+ELSEWHERE = {"decided_elsewhere": True}
+TOLD = {"decided_elsewhere": True, "has_word": True}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "action", "expected"),
+    [
+        (known_after(**ELSEWHERE), intent("scan_nfc"), ("decided_elsewhere", 19)),
+        (known_after("scan_nfc", **ELSEWHERE), intent("register", 0, "ARRIVED"), ("decided_elsewhere", 19)),
+        (known_after("scan_nfc", **ELSEWHERE), intent("leave_hospital", 0, "ARRIVED"), ("decided_elsewhere", 19)),
+        (known_after(*PAID, **ELSEWHERE), intent("make_payment", 1, "COMPLETED"), ("proof_missing", 18)),
+        (known_after("scan_nfc", card_blocked=True, **ELSEWHERE), intent("register"), ("blocked_card", 7)),
+        (known_after("scan_nfc", "register", **TOLD), intent("register", 0, "ARRIVED"), ("already_so", 19)),
+        (
+            known_after("scan_nfc", "register", recorded_payload={"to": "REGISTERED"}, **TOLD),
+            intent("register", 0, "ARRIVED", payload={"fasting": "no"}),
+            ("answers_differ", 19),
+        ),
+        (known_after(*PAID, **TOLD), intent("make_payment", 1, "COMPLETED"), ("already_so", 19)),
+        (known_after(*PAID, **ELSEWHERE), intent("make_payment", 0, "COMPLETED"), ("money", 17)),
+        (known_after("scan_nfc", visit=None, **TOLD), intent("scan_nfc", visit_id=OTHER), ("visit_alias", 1)),
+        (
+            known_after("scan_nfc", "register", "confirm_arrival", **TOLD),
+            intent("confirm_arrival", 0, "REGISTERED"),
+            ("already_so", 1),
+        ),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_an_action_that_another_system_decides_is_never_applied_by_the_rules(
+    evidence: Evidence, action: Intent, expected: tuple[str, int]
+):
+    found = resolve(evidence, action)
+    assert (found.code, found.conflict) == expected
+    assert found.verdict != "applied"
+
+
+def test_staff_may_apply_what_the_other_system_did_not_confirm():
+    found = resolve_for_staff(known_after("scan_nfc", **ELSEWHERE), intent("register", 0, "ARRIVED"))
+    assert found is not None
+    assert told(found) == ("applied", "ok", 0, "today")

@@ -127,6 +127,10 @@ class MarkedOnline(Marked):
         with self.centre.store.write() as db:
             db.execute("delete from audit")
 
+    def visit_secret(self) -> str:
+        """The secret of Anna's visit."""
+        return self.centre.visit_secret(ANNA)
+
     def write_tallies(self) -> None:
         """As the background of the service does every few seconds."""
         write_tallies(self.centre.parts)

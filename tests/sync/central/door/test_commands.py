@@ -24,14 +24,19 @@ from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
 from sync.central.records.site import read_site, set_demo
 from sync.central.records.webhooks import DeadLetter, add_dead_letters
 from sync.central.services.demo_hospital import demo_cards
+from sync.central.services.requester import Requester
+from sync.central.services.requests import ActionRequest
+from sync.central.services.take_word import take_word
+from sync.central.services.word_bodies import read_word
 from sync.control import ControlServer, socket_path
 from sync.ids import new_id
-from sync.journey.model import KioskId, Role
+from sync.journey.model import Actor, KioskId, Role
 from sync.set_aside import SetAside, line_of
 from tests.sync.central.door.marked import ANNA, BORIS, CLARA, DORA, STRANGE_CARD, Marked
 from tests.sync.central.wire import BY_STAFF
 
 USER = f"command line:{pwd.getpwuid(os.getuid()).pw_name}"
+OTHER_SYSTEM = Requester(Actor(Role.INTEGRATION), "integration:old", "legacy")
 Prepare = Callable[[Marked], dict[str, Any]]
 
 
@@ -72,6 +77,18 @@ def taken_by(marked: Marked) -> dict[str, Any]:
 def with_tokens(marked: Marked) -> dict[str, Any]:
     marked.centre.token(Role.PATIENT, CLARA)
     marked.centre.token(Role.STAFF, name="Ward")
+    return {}
+
+
+def differing(marked: Marked) -> dict[str, Any]:
+    """A word about Anna that the rules see differently."""
+    marked.centre.do("site", decides=["register=shadow"])
+    told = {"word_id": new_id(), "patient_id": ANNA, "action_type": "register", "from": "ARRIVED", "to": "FINISHED"}
+    entries = [{"queue_id": marked.queue_id, "state": "completed"}]
+    word = read_word({**told, "at": marked.centre.clock(), "entries": entries})
+    assert isinstance(word, ActionRequest)
+    assert take_word(marked.centre.parts, OTHER_SYSTEM, word).done
+    marked.forget()
     return {}
 
 
@@ -188,6 +205,7 @@ OPERATIONS = {
     "card-keys-begin": asked(),
     "card-keys-walk": asked(),
     "access-log": asked(ANNA, BORIS, prepare=looked_at),
+    "shadow": asked(ANNA, prepare=differing),
     "check": asked(ANNA, prepare=unwell),
     "clock": asked(),
     "backup": asked(prepare=to_back_up),
@@ -229,6 +247,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
     "bindings unblock": (("binding-unblock",), lambda marked: [ANNA, marked.binding_id]),
     "card-keys": (("card-keys", "card-keys-begin", "card-keys-walk"), lambda _: ["rotate"]),
     "access-log": (("access-log",), lambda _: []),
+    "shadow": (("shadow",), lambda _: []),
     "webhooks list": (("webhooks",), lambda _: []),
     "webhooks add": (("webhook-add",), lambda _: ["https://engine.example/"]),
     "webhooks rotate": (("webhook-rotate",), lambda marked: [a_webhook(marked)["webhook_id"]]),
@@ -242,7 +261,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
 # The report of an import names the rows of the operator's own document.
 NAMED_BY_THE_OPERATOR = {"import": {DORA}}
 # These tell of nobody: two run until they are stopped, the others copy a database while no service runs.
-WITHOUT_OPERATION = {"run", "watch", "restore", "move"}
+WITHOUT_OPERATION = {"run", "watch", "restore", "move", "migrate-legacy"}
 OF_WATCH = {"watch-turn"}
 
 

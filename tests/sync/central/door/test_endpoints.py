@@ -26,6 +26,7 @@ STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/pe
 OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-journey/perform_action/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
+SESSION = f"{API}/session/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
 
 
@@ -65,9 +66,11 @@ EVERYBODY = (ANNA, BORIS, CLARA)
 ASKED = {
     "definitions": ask("GET", f"{API}/state-definitions/"),
     "health": ask("GET", "/healthz"),
+    "metrics": ask("GET", "/metrics"),
     "document": ask("GET", f"{API}/openapi.json"),
     "document of the socket": ask("GET", f"{API}/asyncapi.json"),
     "page of the documents": ask("GET", f"{API}/reference/"),
+    "module of the client library": ask("GET", "/client/<module>", of=lambda _: {"module": "journey.js"}),
     "state": ask("GET", STATE, ANNA, query={"patient_id": ANNA}),
     "state, old path": ask("GET", OLD_STATE, ANNA, query={"patient_id": ANNA}),
     "state of nobody": ask("GET", STATE, query={"patient_id": "nobody"}),
@@ -79,6 +82,15 @@ ASKED = {
     "action with another's card": act(ACT, ANNA, patient_id=ANNA, tag_id=CARDS[BORIS]),
     "action with a strange card": act(ACT, tag_id=STRANGE_CARD),
     "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
+    "session": ask("POST", SESSION),
+    "end of a session": ask("DELETE", SESSION),
+    "visit": ask("GET", f"{API}/visit/"),
+    "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
+    "newer token": ask("POST", f"{API}/token/renew/"),
+    "page of a visit": ask("GET", "/visit/"),
+    "style of that page": ask("GET", "/visit/visit.css"),
+    "script of that page": ask("GET", "/visit/visit.js"),
+    "words of that page": ask("GET", "/visit/words.json"),
     "queue": ask("GET", QUEUE, ANNA),
     "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
     "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),
@@ -105,6 +117,7 @@ ASKED = {
     "case of a record that cannot be read": ask("GET", CASES + "<exception_id>/", CLARA, of=case_of(CLARA)),
     "no case": ask("GET", CASES + "<exception_id>/", of=of_nobody),
     "settle": ask("POST", CASES + "<exception_id>/settle/", BORIS, of=case_of(BORIS), how="discard", reason="x"),
+    "word of another system": ask("POST", f"{API}/shadow/", word_id=new_id()),
     "settle for another": ask(
         "POST", CASES + "<exception_id>/settle/", ANNA, of=case_of(BORIS), how="reassign", patient_id=ANNA
     ),
@@ -271,10 +284,11 @@ def followed(marked: MarkedOnline, *messages: dict[str, Any]) -> list[dict[str, 
     return received[1:]
 
 
-ANSWERS = {"ping": "pong", "fetch_initial_state": "initial_state", "perform_action": "action_result"}
+ANSWERS = {"ping": "pong", "fetch_initial_state": "initial_state", "perform_action": "action_result", "renew": "error"}
 SAID = {
     "ping": ({"command": "ping"}, set()),
     "fetch_initial_state": ({"command": "fetch_initial_state", "patient_id": BORIS}, {BORIS}),
+    "renew": ({"command": "renew", "token": "nk_unknown"}, set()),
     "perform_action": (
         {"command": "perform_action", "action_type": "complete_exam", "payload": {"patient_id": BORIS}},
         {BORIS},

@@ -13,6 +13,7 @@ from sync.central.frames import Begin
 from sync.central.gateway.gateway import SHARES, Gateway, Shares
 from sync.central.gateway.listening import listen
 from sync.central.gateway.program import Program
+from sync.central.metrics.counts import Counts
 from sync.central.network.web_settings import WebSettings
 from sync.central.tls.certificate import ServedCertificate
 from sync.central.worker.calls import Calls
@@ -21,15 +22,16 @@ from sync.central.worker.calls import Calls
 class WorkerInThread:
     """A worker on threads, for an application. `end_waiting` ends the calls that wait for news."""
 
-    def __init__(self, app: WSGIApplication, end_waiting=lambda: None) -> None:
+    def __init__(self, app: WSGIApplication, end_waiting=lambda: None, counts: Counts | None = None) -> None:
         self.app = app
+        self.counts = counts or Counts()
         self.end_waiting = end_waiting
         self.calls: Calls | None = None
 
     def start(self, link: socket.socket) -> WorkerInThread:
         self._ended = threading.Event()
         self._link = link.dup()
-        self.calls = Calls(self._link, self.app, self._ended.set)
+        self.calls = Calls(self._link, self.app, self._ended.set, self.counts)
         self.calls.start()
         return self
 

@@ -19,7 +19,8 @@ from simple_websocket import ConnectionClosed
 from sync.central.frames import NotOpened, encode
 from sync.central.gateway.gateway import SHARES, Shares
 from sync.central.gateway.program import Program
-from sync.central.gateway.routing import place_of
+from sync.central.gateway.routing import place_of, token_id_in
+from sync.central.network.bearer import SECURE_SESSION, SESSION, token_id_of
 from sync.central.web.socket_offer import offer_of
 from tests.sync.central.gateway.in_thread import GatewayInThread, WorkerInThread
 from tests.sync.central.online import PATIENCE_S, WholeClient
@@ -137,7 +138,7 @@ def answer(connection: HTTPConnection) -> tuple[int, str]:
 
 def token_at(place: int, places: int) -> str:
     """A token whose calls go to a place."""
-    return next(token for token in map(str, itertools.count()) if place_of(token, places) == place)
+    return next(token for token in map(str, itertools.count()) if place_of(token_id_of(token), places) == place)
 
 
 @pytest.fixture
@@ -159,8 +160,23 @@ def test_all_calls_of_one_bearer_go_to_the_same_worker(house: House):
                 assert client.receive(PATIENCE_S) == f"{place}: hi"
 
 
+@pytest.mark.parametrize("name", [SESSION, SECURE_SESSION])
+def test_a_session_goes_to_the_worker_of_its_token(name: str):
+    token_id = token_id_of("nk_token")
+    assert (
+        token_id_in({"Cookie": f"other=1; {name}={token_id}.secret"})
+        == token_id_in({"Authorization": "Bearer nk_token"})
+        == token_id
+    )
+
+
+@pytest.mark.parametrize("cookie", ["", SESSION, f"{SESSION}=", f"{SESSION}=secret", f"{SESSION}={'g' * 12}.secret"])
+def test_a_cookie_that_is_no_session_names_no_bearer(cookie: str):
+    assert token_id_in({"Cookie": cookie}) is None
+
+
 def test_bearers_spread_over_the_workers():
-    places = [place_of(f"token {number}", 4) for number in range(4000)]
+    places = [place_of(token_id_of(f"token {number}"), 4) for number in range(4000)]
     assert all(900 < places.count(place) < 1100 for place in range(4))
 
 
@@ -168,7 +184,7 @@ def test_a_call_without_a_token_goes_to_a_worker_that_has_less_to_do(house: Hous
     house.serve()
     for token in (token_at(0, 3), token_at(2, 3)):
         held = house.begin("/held", token)
-        ward = house.wards[place_of(token, 3)]
+        ward = house.wards[place_of(token_id_of(token), 3)]
         assert ward.begun.acquire(timeout=PATIENCE_S)
         assert held
     while house.place() != 1:  # the last worker may still be starting

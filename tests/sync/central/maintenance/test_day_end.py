@@ -39,12 +39,13 @@ def test_until_four_in_the_morning_it_is_still_the_day_before(centre: Centre):
     centre.clock.set(NEXT_DAY, "03:59")
     assert centre.state(ANNA)["journey_state"] == "WAITING"
     centre.clock.set(NEXT_DAY, "04:00")
-    assert centre.state(ANNA) | {"timestamp": ""} == {
+    assert centre.state(ANNA) | {"timestamp": "", "journey_version": 0} == {
         "journey_state": "UNREGISTERED",
         "queue_details": [],
         "appointments": [],
         "available_actions": ("scan_nfc",),
         "timestamp": "",
+        "journey_version": 0,
     }
 
 

@@ -257,6 +257,7 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "webhook-remove": of_a_webhook("remove"),
     "webhook-dead": webhook_dead,
     "webhook-retry": of_a_webhook("retry"),
+    "shadow": nothing("shadow"),
 }
 
 

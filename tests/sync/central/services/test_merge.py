@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from sync.central.records.deciders import Decider
 from sync.central.records.roster import add_guest
+from sync.central.records.shadow_words import WordRow, add_word
 from sync.central.records.tokens import issue
+from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.wire import DAY, EVERYTHING, Centre, Kiosk, Time
 
@@ -34,6 +37,7 @@ AT_THE_CENTRE: dict[str, Rule] = {
     "exceptions": FOLLOW,
     "patient_aliases": FOLLOW,
     "roster_guests": FOLLOW,
+    "shadow_words": FOLLOW,
     "tokens": FOLLOW,
     "transitions": FOLLOW,
     "verdicts": FOLLOW,
@@ -86,6 +90,8 @@ def ends(tmp_path: Path) -> Iterator[Ends]:
     with centre.store.write() as db:
         issue(db, Role.PATIENT, centre.time(), patient_id=GONE)
         add_guest(db, GONE, DAY)
+        now_ms = centre.time()
+        add_word(db, WordRow(new_id(), GONE, "register", Decider.SHADOW, "late", 0, "a", "a", "b", (), now_ms, now_ms))
     with kiosk.store.write() as db:
         db.execute("insert or replace into patient_aliases values (?, ?, ?)", (EARLIER, GONE, DAY))
     kiosk.pull()

@@ -51,7 +51,8 @@ def test_a_patient_goes_the_whole_way_and_every_step_is_on_record(centre: Centre
 
 def test_the_current_state_has_exactly_the_fields_that_front_ends_use(centre: Centre):
     state = centre.walk(ANNA, *TO_WAITING)
-    assert list(state) == ["journey_state", "queue_details", "appointments", "available_actions", "timestamp"]
+    fields = ["journey_state", "queue_details", "appointments", "available_actions", "timestamp", "journey_version"]
+    assert list(state) == fields
     (entry,) = state["queue_details"]
     assert {**entry, "queue_id": ""} == {
         "queue_id": "",

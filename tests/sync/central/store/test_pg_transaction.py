@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import sleep
 
 import pytest
 
 from sync.central.store.errors import Overtaken, StaleJourney
-from sync.central.store.pg_transaction import LATE, BesideTransaction, PgTransaction
+from sync.central.store.pg_transaction import LATE
 from sync.central.store.postgres import PostgresStore
 from sync.central.store.transactions import WriteTransaction, Writing
 from tests.sync.central.databases import Cluster
@@ -201,23 +199,6 @@ def test_a_transaction_that_changes_nothing_takes_no_number(store: PostgresStore
     with store.read() as view:
         assert view.latest_change() == 0
     assert counters(store) == {"A": 1}
-
-
-def test_those_who_wait_for_each_other_share_a_commit_and_one_alone_goes_beside_others(store: PostgresStore):
-    kinds: list[type] = []
-
-    def keep_kind() -> None:
-        with store.write(brief=True, beside=True) as db:
-            kinds.append(type(db))
-
-    with ThreadPoolExecutor(1) as pool:
-        with store.write(brief=True):
-            waiting = pool.submit(keep_kind)
-            while not store._commits._turns.is_wanted:
-                sleep(0.01)
-        waiting.result()
-    keep_kind()
-    assert kinds == [PgTransaction, BesideTransaction]
 
 
 def test_statements_that_were_to_be_prepared_after_one_that_fails_go_on(store: PostgresStore):

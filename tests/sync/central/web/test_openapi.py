@@ -31,7 +31,7 @@ from tests.sync.central.web.documents import DOCS, documents
 
 OPENAPI = json.loads((DOCS / "openapi.json").read_text("utf-8"))
 ASYNCAPI = json.loads((DOCS / "asyncapi.json").read_text("utf-8"))
-OF_THE_SOCKET = {"unknown_command", "foreign_origin"}
+OF_THE_SOCKET = {"unknown_command"}
 OF_KIOSKS_ALONE = {"proof_missing"}  # a verdict on an action, which no answer to a person has
 
 
@@ -124,7 +124,8 @@ def test_the_documents_are_public_and_cached(online: Online):
 def test_a_conversation_over_the_socket_has_every_message_of_its_document(online: Online):
     patient_id = online.newcomer()
     heard = set[str]()
-    with online.socket(online.own_token(patient_id)) as socket:
+    token = online.own_token(patient_id)
+    with online.socket(token) as socket:
 
         def hear(count: int) -> None:
             heard.update(hold_message_to_document(socket.next()) for _ in range(count))
@@ -140,6 +141,8 @@ def test_a_conversation_over_the_socket_has_every_message_of_its_document(online
         hear(2)
         socket.ask("perform_action", action_type="scan_nfc", action_id=new_id())
         hear(2)
+        socket.ask("renew", token=token)
+        hear(1)
     assert heard == {each["$ref"].rpartition("/")[2] for each in ASYNCAPI["operations"]["tell"]["messages"]}
 
 

@@ -60,7 +60,7 @@ def test_an_allowed_origin_may_read_answers_and_errors(public: Online, origin: s
     ):
         assert granted(response) == origin
         assert response.headers["Access-Control-Expose-Headers"] == "ETag, Retry-After, X-Request-ID"
-        assert "Access-Control-Allow-Credentials" not in response.headers
+        assert response.headers["Access-Control-Allow-Credentials"] == "true"
 
 
 @pytest.mark.parametrize("origin", [APP, ANDROID, IOS])
@@ -76,7 +76,7 @@ def test_a_browser_may_ask_before_it_sends_a_token(public: Online, origin: str):
 def test_any_other_origin_is_granted_nothing(public: Online, origin: str):
     for response in (asked(public, origin), asked(public, origin, "OPTIONS", **PREFLIGHT)):
         assert granted(response) is None
-        assert "Access-Control-Allow-Headers" not in response.headers
+        assert not {"Access-Control-Allow-Headers", "Access-Control-Allow-Credentials"} & set(response.headers)
 
 
 def test_a_cache_is_told_that_answers_differ_by_origin(public: Online):
@@ -133,6 +133,7 @@ def test_a_webview_without_a_host_is_let_in_where_the_site_names_its_origin(
     centre = Online(tmp_path_factory.mktemp("webview"), web=WebSettings(allowed_origins=(origin,)))
     try:
         assert granted(asked(centre, origin)) == origin
+        assert "Access-Control-Allow-Credentials" not in asked(centre, origin).headers, "many pages have this origin"
         with centre.socket(centre.own_token(centre.newcomer()), headers={"Origin": origin}) as socket:
             assert socket.next()["type"] == "initial_state"
     finally:
@@ -155,21 +156,27 @@ def test_a_real_browser_lets_a_page_of_an_allowed_origin_alone_read_and_act(
                 page.close()
         finally:
             centre.close()
-    assert results[allowed] == ["200", "200", "initial_state"]
-    assert results[foreign] == ["TypeError", "TypeError", "refused"]
+    assert results[allowed] == ["200", "200", "initial_state", "200", "initial_state"]
+    assert results[foreign] == ["TypeError", "TypeError", "refused", "TypeError", "refused"]
 
 
 _CALLS = """async ([host, token]) => {
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-  const call = (path, rest) => fetch(`http://${host}/api/v1/patient-journey/${path}/`, { headers, ...rest })
+  const call = (path, rest) => fetch(`http://${host}/api/v1/${path}/`, { headers, ...rest })
     .then((answer) => String(answer.status), (error) => error.name);
   const body = JSON.stringify({ action_type: 'scan_nfc', action_id: crypto.randomUUID?.() ?? null, payload: {} });
-  const socket = await new Promise((resolve) => {
-    const opened = new WebSocket(`ws://${host}/ws/patient-journey/`, ['bearer', token]);
+  const socket = (...protocols) => new Promise((resolve) => {
+    const opened = new WebSocket(`ws://${host}/ws/patient-journey/`, ...protocols);
     opened.onmessage = (message) => resolve(JSON.parse(message.data).type);
-    opened.onerror = () => resolve('refused');
+    opened.onclose = () => resolve('refused');
   });
-  return [await call('current-state'), await call('perform-action', { method: 'POST', body }), socket];
+  return [
+    await call('patient-journey/current-state'),
+    await call('patient-journey/perform-action', { method: 'POST', body }),
+    await socket(['bearer', token]),
+    await call('session', { method: 'POST', credentials: 'include' }),
+    await socket(),
+  ];
 }"""
 
 

@@ -134,6 +134,8 @@ def test_a_refused_action_says_why_and_what_is_allowed(online: Online, mine):
         socket.next()
         socket.ask("perform_action", action_type="make_payment", payload={}, action_id=action_id)
         message = socket.next()
+        socket.ask("fetch_initial_state")
+        assert message.pop("payload") == socket.next()["payload"]
         assert message.pop("error")
         assert message == {
             "type": "action_result",

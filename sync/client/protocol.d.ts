@@ -1,0 +1,196 @@
+// Made by python -m tests.sync.client.types; not to be edited.
+
+/** A state of a journey, in the order in which patients come to it. */
+export type JourneyState = "UNREGISTERED" | "ARRIVED" | "REGISTERED" | "WAITING" | "CALLED" | "IN_PROGRESS" | "COMPLETED" | "PAYMENT" | "FINISHED" | (string & {});
+
+/** A state of a queue entry. */
+export type QueueState = "waiting" | "delayed" | "called" | "no_show" | "in_progress" | "completed" | "cancelled" | (string & {});
+
+/** The status of a booking. */
+export type AppointmentStatus = "booked" | "arrived" | "waiting" | "in_progress" | "completed" | "no_show" | "cancelled" | (string & {});
+
+/** An action of patients or staff. */
+export type ActionType = "scan_nfc" | "register" | "confirm_arrival" | "enter_exam_room" | "complete_exam" | "make_payment" | "leave_hospital" | "call_patient" | "start_exam" | "mark_no_show" | "cancel_appointment" | (string & {});
+
+/** The code of a refusal. */
+export type ErrorCode = "action_id_reused" | "busy" | "card_blocked" | "card_of_another" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "same_patient" | "token_replaced" | "too_large" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | (string & {});
+
+/** A code with which the socket closes. */
+export type CloseCode = 1000 | 1001 | 1002 | 1006 | 1007 | 1009 | 1011 | 1013 | 4401 | 4404 | 4403;
+
+/** The answer to `perform_action`: it was done, and this is the state after it. */
+export interface ActionDone {
+  readonly type: "action_result";
+  readonly payload: CurrentState;
+  readonly action_id: string;
+  readonly success: true;
+}
+
+/**
+ * The patient, the entry and the room that an action names. Further members are kept with the action.
+ * `tag_id` is a card as it was read. The centre replaces it by its keyed hash, at any depth of the payload.
+ */
+export interface ActionPayload {
+  readonly patient_id?: string | null;
+  readonly queue_id?: string | null;
+  readonly exam_id?: string | null;
+  readonly room?: string | null;
+  readonly tag_id?: string | null;
+}
+
+/**
+ * The answer to `perform_action`: it was refused. `action_id` is the one that came, of whatever form.
+ * `payload` is the patient's state now; null where no patient is concerned, or the database cannot be read.
+ */
+export interface ActionRefused {
+  readonly type: "action_result";
+  readonly error: string;
+  readonly code: ErrorCode;
+  readonly journey_state?: JourneyState | null;
+  readonly available_actions?: readonly ActionType[];
+  readonly action_id: unknown;
+  readonly payload?: CurrentState | null;
+  readonly success: false;
+}
+
+/** One booking of today; `scheduled_at` is ISO 8601 with the site's offset, or the date alone for the whole day. */
+export interface AppointmentDetail {
+  readonly appointment_id: string;
+  readonly exam_id: string;
+  readonly exam_name: string;
+  readonly scheduled_at: string;
+  readonly status: AppointmentStatus;
+}
+
+/**
+ * The answer of current-state and perform-action, and the payload of the socket's messages.
+ * `journey_version` rises with each change of the journey. Of two states that come by two ways, the one with the higher version is the newer one; of one version, that with the later `timestamp`.
+ */
+export interface CurrentState {
+  readonly journey_state: JourneyState;
+  readonly queue_details: readonly (QueueDetail)[];
+  readonly appointments: readonly (AppointmentDetail)[];
+  readonly available_actions: readonly ActionType[];
+  readonly timestamp: string;
+  readonly journey_version: number;
+}
+
+/** The body of every refused request. Where no patient is concerned, the state is null and no action available. */
+export interface ErrorBody {
+  readonly error: string;
+  readonly code: ErrorCode;
+  readonly journey_state?: JourneyState | null;
+  readonly available_actions?: readonly ActionType[];
+}
+
+/** The message of the client was no command, or its patient is not to be had. */
+export interface ErrorMessage {
+  readonly type: "error";
+  readonly error: string;
+  readonly code: ErrorCode;
+  readonly journey_state?: JourneyState | null;
+  readonly available_actions?: readonly ActionType[];
+}
+
+/** Asks for the state. Staff name the patient. */
+export interface FetchInitialState {
+  readonly command: "fetch_initial_state";
+  readonly patient_id?: string | null;
+}
+
+/** The patient's state: on connect, for `fetch_initial_state`, and after a merge into another record. */
+export interface InitialState {
+  readonly type: "initial_state";
+  readonly payload: CurrentState;
+}
+
+/** Which journey state belongs to a state of the current queue entry, and the other way round. */
+export interface Mappings {
+  readonly queue_to_journey: {readonly [name: string]: string};
+  readonly journey_to_queue: {readonly [name: string]: string};
+}
+
+/** A patient's or a staff member's action. `read_action_request()` reads it. */
+export interface PerformAction {
+  readonly action_id?: string | null;
+  readonly action_type: ActionType;
+  readonly payload?: ActionPayload | null;
+}
+
+/** Does an action, as over HTTP. Staff name the patient in the payload. */
+export interface PerformCommand {
+  readonly command: "perform_action";
+  readonly action_id?: string | null;
+  readonly action_type: ActionType;
+  readonly payload?: ActionPayload | null;
+}
+
+/** Asks for a `pong`: every 30 seconds. */
+export interface Ping {
+  readonly command: "ping";
+}
+
+/** The answer to `ping`. */
+export interface Pong {
+  readonly type: "pong";
+}
+
+/**
+ * One place in a line. `estimated_wait_time` is in minutes. It and `people_ahead` are 0 once the patient is called.
+ * `room` is the exam's, or the one that the patient was called into. `label_aliases` are the other numbers that were printed for the same place, left out where there are none. `exam_id` is empty for the token of a visit.
+ */
+export interface QueueDetail {
+  readonly queue_id: string;
+  readonly exam_id: string;
+  readonly exam_name: string;
+  readonly state: QueueState;
+  readonly queue_number: string;
+  readonly estimated_wait_time: number;
+  readonly room: string;
+  readonly people_ahead: number;
+  readonly label_aliases?: readonly (string)[];
+}
+
+/** Goes on with a newer token of the same bearer. */
+export interface Renew {
+  readonly command: "renew";
+  readonly token: string;
+}
+
+/** The answer to `renew`: the socket goes on with the newer token. */
+export interface Renewed {
+  readonly type: "renewed";
+}
+
+/** The states and actions of the site, in their order, and {state: {action: next state}}. */
+export interface StateDefinitions {
+  readonly definitions_version: number;
+  readonly journey_states: readonly JourneyState[];
+  readonly queue_states: readonly QueueState[];
+  readonly patient_actions: readonly ActionType[];
+  readonly staff_actions: readonly ActionType[];
+  readonly state_transitions: {readonly [name: string]: {readonly [name: string]: string}};
+  readonly mappings: Mappings;
+}
+
+/** The patient's state after a change over any channel. Several changes at once may come as one message. */
+export interface StateUpdate {
+  readonly type: "state_update";
+  readonly payload: UpdatedState;
+  readonly action_id: string | null;
+}
+
+/** The whole state, and the action that led to it. */
+export interface UpdatedState {
+  readonly journey_state: JourneyState;
+  readonly queue_details: readonly (QueueDetail)[];
+  readonly appointments: readonly (AppointmentDetail)[];
+  readonly available_actions: readonly ActionType[];
+  readonly timestamp: string;
+  readonly journey_version: number;
+  readonly action?: ActionType | null;
+}
+
+export type ServerMessage = InitialState | StateUpdate | ActionDone | ActionRefused | Pong | Renewed | ErrorMessage;
+
+export type ClientCommand = Ping | FetchInitialState | PerformCommand | Renew;

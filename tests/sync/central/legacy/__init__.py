@@ -1,0 +1,1 @@
+"""The way over from a system of the Django era: its database is made by a real Django."""

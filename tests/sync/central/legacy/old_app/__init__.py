@@ -1,0 +1,1 @@
+"""The application of the old system, as a Django project has it."""
