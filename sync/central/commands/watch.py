@@ -12,6 +12,7 @@ from sync.central.imports.parts import Kind
 from sync.central.intake.folder import Folder
 from sync.central.intake.order import Order
 from sync.central.intake.watching import Watching
+from sync.central.store.sqlite import demand_database
 from sync.control import socket_path
 from sync.logs import log_to_stderr
 
@@ -54,6 +55,8 @@ def watch(
     Examples:
       kiosk-central watch --database sqlite:///central.db /srv/export
     """
+    if database.place.file is not None:
+        demand_database(database.place.file)  # else the command would wait for a service that never runs
     log_to_stderr()
     order = Order(
         socket=str(socket_path(database.place.state)),

@@ -446,6 +446,8 @@ WITHOUT_DATABASE = {
     "token": "token --database URL --role staff --name desk",
     "token-revoke": "token-revoke --database URL 0123456789ab",
     "tokens": "tokens --database URL",
+    "watch": "watch --database URL .",
+    "webhooks": "webhooks list --database URL",
 }
 
 

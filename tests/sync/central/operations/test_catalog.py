@@ -191,6 +191,31 @@ def a_case(centre: Centre) -> str:
     return exception_id
 
 
+def a_webhook(centre: Centre) -> str:
+    webhook_id = str(centre.do("webhook-add", url="https://engine.example/")["webhook_id"])
+    with centre.store.write() as db:
+        db.execute("delete from audit where kind = 'webhook'")
+    return webhook_id
+
+
+def webhook_add(centre: Centre, _: Path) -> Row:
+    made = centre.do("webhook-add", url="https://engine.example/")
+    return {"kind": "webhook", "detail": {"webhook": made["webhook_id"], "what": "add"}}
+
+
+def of_a_webhook(what: str) -> Callable[[Centre, Path], Row]:
+    def done(centre: Centre, _: Path) -> Row:
+        webhook_id = a_webhook(centre)
+        centre.do(f"webhook-{what}", webhook_id=webhook_id)
+        return {"kind": "webhook", "detail": {"webhook": webhook_id, "what": what}}
+
+    return done
+
+
+def webhook_dead(centre: Centre, _: Path) -> None:
+    centre.do("webhook-dead", webhook_id=a_webhook(centre))
+
+
 # The running service has a clock of its own, which `clock --believe` sets: see test_timekeeper.
 ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "enroll-code": enroll_code,
@@ -225,6 +250,13 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "backup": backup,
     "take-in": take_in,
     "access-log": nothing("access-log"),
+    "watch-turn": nothing("watch-turn", folder_id="f", holder="h"),
+    "webhooks": nothing("webhooks"),
+    "webhook-add": webhook_add,
+    "webhook-rotate": of_a_webhook("rotate"),
+    "webhook-remove": of_a_webhook("remove"),
+    "webhook-dead": webhook_dead,
+    "webhook-retry": of_a_webhook("retry"),
     "shadow": nothing("shadow"),
 }
 

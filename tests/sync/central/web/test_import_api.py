@@ -45,11 +45,10 @@ class Service:
         """Sends a document, and asks until it is taken."""
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         answer = self.call("POST", "", data=body, headers={"Content-Type": media}, params=query)
-        while answer.status_code == 202:
+        if answer.status_code == 202:
             assert "Retry-After" in answer.headers
+        while answer.ok and answer.json()["state"] == "taking":
             answer = self.call("GET", answer.json()["import_id"])
-            if answer.ok and answer.json()["state"] == "done":
-                break
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
