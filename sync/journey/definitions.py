@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from sync.journey.model import UNSENT, Actor, BuiltIn, Trigger
+from sync.journey.model import UNSENT, Actor, BuiltIn, EntryEvent, Trigger
 from sync.tables import Misfit, misfits
 
 ENTRANCE = "entrance"  # the kind of a kiosk whose configuration asks for no kind
@@ -71,7 +71,7 @@ class Step(_Table, frozen=True):
     states: Names
 
 
-class _Parts(_Table, frozen=True):
+class _Parts(_Table, frozen=True, kw_only=True):
     """What the document and the definitions have in common; the keys are explained in definitions.toml."""
 
     version: Annotated[int, msgspec.Meta(ge=1)]
@@ -92,9 +92,10 @@ class _Parts(_Table, frozen=True):
     queue_to_appointment: Mapping[Name, Name]
     day_end: DayEnd
     kiosks: Mapping[Name, Names]
+    queue_to_event: Mapping[Name, EntryEvent] = {}
 
 
-class _Document(_Parts, frozen=True):
+class _Document(_Parts, frozen=True, kw_only=True):
     """The document as in a file and on the wire. A row of `actions` is an `ActionRule`."""
 
     actions: tuple[dict[str, Any], ...]
@@ -104,7 +105,7 @@ class _Document(_Parts, frozen=True):
 Situation = tuple[str, str | None, Actor]
 
 
-class Definitions(_Parts, frozen=True, dict=True):
+class Definitions(_Parts, frozen=True, dict=True, kw_only=True):
     """The journey's states, actions and mappings, validated. `document` is what travels to kiosks and apps."""
 
     actions: Mapping[str, ActionRule]
@@ -199,6 +200,7 @@ def _build(parts: _Document, document: Mapping[str, Any]) -> Definitions:
         "queue_to_journey": _in_order(parts.queue_states, parts.queue_to_journey),
         "journey_to_queue": _in_order(parts.journey_states, parts.journey_to_queue),
         "queue_to_appointment": _in_order(parts.queue_states, parts.queue_to_appointment),
+        "queue_to_event": _in_order(parts.queue_states, parts.queue_to_event),
         "kiosks": MappingProxyType(parts.kiosks),
         "actions": MappingProxyType({rule.name: rule for rule in rules}),
         "document": document,
@@ -245,6 +247,7 @@ def _faults(d: Definitions) -> Iterator[str]:
     yield from _unknown("journey state", [d.initial, *d.queue_to_journey.values(), *d.journey_to_queue], journey)
     yield from _unknown("queue state", [*d.queue_to_journey, *d.journey_to_queue.values()], queue)
     yield from _unknown("queue state", [*d.live, *d.listed, *d.in_line, *d.hands_over, *d.queue_to_appointment], queue)
+    yield from _unknown("queue state", d.queue_to_event, queue)
     yield from _unknown("queue state", [d.day_end.entries_to, *d.day_end.entries_stay], queue)
     yield from _unknown("appointment status", [d.fresh_appointment, *d.open_appointments], appointment)
     yield from _unknown("appointment status", d.queue_to_appointment.values(), appointment)

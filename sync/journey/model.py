@@ -59,6 +59,16 @@ class BuiltIn(StrEnum):
     LEGACY = "legacy"  # done in the system that was here before, by rules of its own
 
 
+class EntryEvent(StrEnum):
+    """What the hospital's system is told of a queue entry that goes on. Its names are those of the feed of events."""
+
+    CALLED = "called"
+    STARTED = "started"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+    CANCELLED = "cancelled"
+
+
 class Actor(msgspec.Struct, frozen=True):
     """Who asks: a role and, for a kiosk, the actions that the centre grants it."""
 

@@ -9,7 +9,8 @@ import msgspec
 from sync.central.records.event_rows import EntryRow, EventRow, HistoryPlace, JourneyRow, MergeRow
 from sync.central.records.site import SiteSettings
 from sync.clock import iso
-from sync.journey.model import Role, Trigger
+from sync.journey.definitions import Definitions
+from sync.journey.model import EntryEvent, Role, Trigger
 
 
 class EventType(StrEnum):
@@ -17,11 +18,11 @@ class EventType(StrEnum):
 
     ARRIVED = "arrived"
     NUMBER_GIVEN = "number_given"
-    CALLED = "called"
-    STARTED = "started"
-    COMPLETED = "completed"
-    NO_SHOW = "no_show"
-    CANCELLED = "cancelled"
+    CALLED = EntryEvent.CALLED
+    STARTED = EntryEvent.STARTED
+    COMPLETED = EntryEvent.COMPLETED
+    NO_SHOW = EntryEvent.NO_SHOW
+    CANCELLED = EntryEvent.CANCELLED
     CORRECTED = "corrected"
 
 
@@ -73,11 +74,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     entry: EventEntry | None = None
 
 
-def event_of(site: SiteSettings, row: EventRow) -> Event:
+def event_of(definitions: Definitions, site: SiteSettings, row: EventRow) -> Event:
     """The event that a row of the history is told as."""
     if isinstance(row, MergeRow):
         return _merge(site, row)
-    return _journey(site, row) if isinstance(row, JourneyRow) else _entry(site, row)
+    return _journey(site, row) if isinstance(row, JourneyRow) else _entry(definitions, site, row)
 
 
 def event_id(place: HistoryPlace) -> str:
@@ -120,8 +121,8 @@ def _journey(site: SiteSettings, row: JourneyRow) -> Event:
     )
 
 
-def _entry(site: SiteSettings, row: EntryRow) -> Event:
-    kind = _kind(row)
+def _entry(definitions: Definitions, site: SiteSettings, row: EntryRow) -> Event:
+    kind = _kind(definitions, row)
     origin = _ACTORS.get(row.who.partition(":")[0], Origin.KIOSK)
     return Event(
         id=event_id(row.place),
@@ -145,23 +146,15 @@ def _entry(site: SiteSettings, row: EntryRow) -> Event:
     )
 
 
-def _kind(row: EntryRow) -> EventType:
+def _kind(definitions: Definitions, row: EntryRow) -> EventType:
     if row.previous is None:
         return EventType.NUMBER_GIVEN
     if row.sets_right or row.previous == row.state:
         return EventType.CORRECTED
-    return _STEPS.get(row.state, EventType.CORRECTED)
+    # Back in the line, and in a state of a site's own, the entry is as `state` says it.
+    return EventType(definitions.queue_to_event.get(row.state, EventType.CORRECTED))
 
 
-# The names of queue states that are a step. Back in the line, and in a state of a site's own, the entry is as `state`
-# says it.
-_STEPS: Mapping[str, EventType] = {
-    "called": EventType.CALLED,
-    "in_progress": EventType.STARTED,
-    "completed": EventType.COMPLETED,
-    "no_show": EventType.NO_SHOW,
-    "cancelled": EventType.CANCELLED,
-}
 _CHANNELS: Mapping[str, Origin] = {
     "rest": Origin.API,
     "websocket": Origin.API,

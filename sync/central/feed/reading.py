@@ -49,7 +49,8 @@ def read_page(db: ReadTransaction, centre: Centre, after: int, limit: int) -> Re
         return ReadPage(site, (), (), after, latest)
     until = end_of_page(db, centre.definitions, after, limit)
     rows = event_rows(db, centre.definitions, after, until)
-    return ReadPage(site, tuple(event_of(site, row) for row in rows), tuple(row.place for row in rows), until, latest)
+    events = tuple(event_of(centre.definitions, site, row) for row in rows)
+    return ReadPage(site, events, tuple(row.place for row in rows), until, latest)
 
 
 def place_of(db: ReadTransaction, after: str) -> int | ApiError:

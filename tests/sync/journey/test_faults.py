@@ -115,6 +115,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put(["asleep"], "in_line"), "unknown queue state: asleep"),
     (put(["asleep"], "hands_over"), "unknown queue state: asleep"),
     (put("booked", "queue_to_appointment", "asleep"), "unknown queue state: asleep"),
+    (put("called", "queue_to_event", "asleep"), "unknown queue state: asleep"),
     (put("lost", "queue_to_appointment", "waiting"), "unknown appointment status: lost"),
     (put(["lost"], "open_appointments"), "unknown appointment status: lost"),
     (put("lost", "fresh_appointment"), "unknown appointment status: lost"),

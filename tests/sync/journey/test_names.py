@@ -37,7 +37,15 @@ OTHERWISE = {
     ("sync/journey/definitions.py", "entrance"),  # the one kind that every site has
     ("sync/central/records/audit_kinds.py", "take_back"),  # a kind of the audit's rows
     ("sync/central/records/card_layers.py", "waiting"),  # a table
+    ("sync/central/records/deciders.py", "legacy"),  # who decides an action
+    ("sync/central/web/shadow_api.py", "legacy"),  # the channel of another system's word
+    ("sync/central/feed/events.py", "arrived"),  # a type of event, as those of the model
+    ("sync/journey/model.py", "called"),
+    ("sync/journey/model.py", "completed"),
+    ("sync/journey/model.py", "no_show"),
+    ("sync/journey/model.py", "cancelled"),
 }
+SCRIPTS_OTHERWISE = {("daemon.js", "waiting")}  # what a connection does
 
 
 def words(source: str) -> Iterator[str]:
@@ -64,8 +72,9 @@ def test_no_module_names_an_action_a_state_or_a_trigger(path: Path):
 def test_no_script_of_the_page_names_one():
     scripts = {path.name: path.read_text("utf-8") for path in (HOUSE / "kiosk/ui/static").rglob("*.js")}
     assert "states.js" in scripts
-    named = {name: {*re.findall(r"[\"'`](\w+)[\"'`]", text)} & (DEFINED | OWN) for name, text in scripts.items()}
-    assert not any(named.values()), named
+    named = {(name, word) for name, text in scripts.items() for word in re.findall(r"[\"'`](\w+)[\"'`]", text)}
+    assert named >= SCRIPTS_OTHERWISE
+    assert {each for each in named if each[1] in DEFINED | OWN} == SCRIPTS_OTHERWISE
 
 
 def test_the_exceptions_still_stand_where_they_are_said_to_stand():
