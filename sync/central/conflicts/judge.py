@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from sync.central.conflicts.evidence import Evidence, ReceivedAction
 from sync.central.conflicts.gather import JudgingContext, gather
 from sync.central.conflicts.late import write_late
-from sync.central.conflicts.resolve import Place, Resolution, resolve
+from sync.central.conflicts.resolution import Place, Resolution
+from sync.central.conflicts.resolve import resolve
 from sync.central.conflicts.waiting import hold_for_staff, report_to_staff
 from sync.central.records.cases import DUPLICATE_NUMBER, REVERSED, NewCase, open_case
 from sync.central.records.effects import Changed, Effect, add_effect

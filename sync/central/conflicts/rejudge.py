@@ -12,7 +12,8 @@ from sync.cards import CardHash
 from sync.central.conflicts.evidence import Evidence, ReceivedAction
 from sync.central.conflicts.gather import JudgingContext, gather
 from sync.central.conflicts.judge import Judgement, enact
-from sync.central.conflicts.resolve import Resolution, resolve, resolve_for_staff
+from sync.central.conflicts.resolution import Resolution
+from sync.central.conflicts.resolve import resolve, resolve_for_staff
 from sync.central.records.cases import close_case, hand_to_staff
 from sync.central.records.idempotency import update_outcome
 from sync.central.records.kiosks import read_kiosk

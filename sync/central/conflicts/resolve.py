@@ -7,12 +7,12 @@ are those of `docs/protocol.md`. A new kind of conflict is a new row.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import msgspec
 from msgspec.structs import replace
 
 from sync.central.conflicts.evidence import Evidence
+from sync.central.conflicts.resolution import Place, Resolution
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
     STAFF,
@@ -32,32 +32,6 @@ from sync.journey.model import (
 from sync.journey.proof import lacks_proof
 from sync.journey.rules import decide, may_send
 from sync.protocol import Code, Intent, PriorVerdict, Verdict
-
-
-class Place(StrEnum):
-    """Where an action leaves its effect."""
-
-    NOWHERE = "nowhere"
-    TODAY = "today"  # on the patient's journey of today
-    HISTORY = "history"  # on the history of a visit whose day has ended
-    ALIAS = "alias"  # the visit that it would open becomes an alias of `visit_id`
-
-
-class Resolution(msgspec.Struct, frozen=True):
-    """The verdict, the row of the table behind it (0: no conflict), and the effect with its place.
-
-    `revision` is that of the verdict. `reversed`: the kiosk was told that the action was applied. It is not applied
-    now, and staff must know of it.
-    """
-
-    verdict: Verdict
-    code: Code
-    conflict: int = 0
-    place: Place = Place.NOWHERE
-    visit_id: VisitId | None = None
-    decision: Decision | None = None
-    revision: int = 0
-    reversed: bool = False
 
 
 class ConflictCase(msgspec.Struct, frozen=True):

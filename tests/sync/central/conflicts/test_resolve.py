@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from sync.central.conflicts.evidence import Evidence, Visit
-from sync.central.conflicts.resolve import Resolution, resolve, resolve_for_staff
+from sync.central.conflicts.resolution import Resolution
+from sync.central.conflicts.resolve import resolve, resolve_for_staff
 from sync.clock import ClockReading
 from sync.journey.definitions import read, shipped
 from sync.journey.model import (
