@@ -15,9 +15,9 @@ from sync.central.imports.announce import announce
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import HeldCards, RefusedRow
 from sync.central.records.bindings import (
+    BindingOrigin,
     BindingSource,
     CardBinding,
-    Origin,
     bind,
     binding_of_card,
     binding_records,
@@ -31,7 +31,7 @@ from sync.central.records.patients import is_merged
 from sync.central.records.waiting import is_awaited
 from sync.journey.model import PatientId
 
-SOURCE = BindingSource(Origin.IMPORT, "import")
+SOURCE = BindingSource(BindingOrigin.IMPORT, "import")
 
 Moves = Mapping[str, Collection[int]]
 NO_MOVES: Moves = {}
@@ -133,7 +133,7 @@ def _take(context: ImportContext, patient_id: str, card: _NamedCard, moves: Move
 
 def _is_of_staff(context: ImportContext, holder: CardBinding) -> bool:
     record = read_binding(context.db, holder.binding_id)
-    return record is not None and record.source.origin is not Origin.IMPORT
+    return record is not None and record.source.origin is not BindingOrigin.IMPORT
 
 
 def _bind(context: ImportContext, patient_id: str, hashes: tuple[CardHash, ...], holder: CardBinding | None) -> None:
@@ -155,7 +155,7 @@ def _omitted(context: ImportContext, patient_id: str, hashed: Sequence[tuple[Car
         record.binding_id
         for record in binding_records(context.db, patient_id)
         if record.end_ms is None
-        and record.source.origin is Origin.IMPORT
+        and record.source.origin is BindingOrigin.IMPORT
         and not named & set(hashes_of_binding(context.db, record.binding_id))
     ]
     return [] if omitted and is_merged(context.db, patient_id) else list(omitted)

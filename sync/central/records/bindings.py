@@ -15,7 +15,7 @@ from sync.journey.model import BindingId, PatientId
 from sync.protocol import BindingRow
 
 
-class Origin(StrEnum):
+class BindingOrigin(StrEnum):
     """How a binding came about."""
 
     DESK = "desk"  # staff bound the card by itself
@@ -27,7 +27,7 @@ class Origin(StrEnum):
 class BindingSource:
     """How a binding came about, by whom, and what staff call the card ("": no label)."""
 
-    origin: Origin
+    origin: BindingOrigin
     who: str
     label: str = ""
 
@@ -249,7 +249,7 @@ def _record(row: Row) -> BindingRecord:
     return BindingRecord(
         BindingId(row["binding_id"]),
         PatientId(row["patient_id"]),
-        BindingSource(Origin(row["origin"]), row["bound_by"], row["label"]),
+        BindingSource(BindingOrigin(row["origin"]), row["bound_by"], row["label"]),
         row["begin_ms"],
         row["end_ms"],
         row["ended_by"],

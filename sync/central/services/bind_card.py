@@ -10,7 +10,7 @@ from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
-from sync.central.records.bindings import BindingSource, Origin, bind, binding_of_card
+from sync.central.records.bindings import BindingOrigin, BindingSource, bind, binding_of_card
 from sync.central.records.card_blocks import block_of_card
 from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
@@ -52,7 +52,7 @@ def bind_card(centre: Centre, requester: Requester, patient_id: str, request: Ac
 
 
 def bind_in_action(
-    context: ActionContext, patient_id: PatientId, cards: Sequence[CardHash], origin: Origin, label: str = ""
+    context: ActionContext, patient_id: PatientId, cards: Sequence[CardHash], origin: BindingOrigin, label: str = ""
 ) -> BindingId | ApiError:
     """Binds a card within an action of staff, and notes it in the audit. A blocked card is refused, and nothing is
     written then.
@@ -81,7 +81,7 @@ def _bind(context: ActionContext, patient_id: PatientId) -> BoundCard | ApiError
     if context.request.short_uid and context.site.site.refuse_short_uids:
         return _SHORT_UID
     cards, label = context.cards, context.request.named("label") or ""
-    binding_id = bind_in_action(context, patient_id, cards, Origin.DESK, label)
+    binding_id = bind_in_action(context, patient_id, cards, BindingOrigin.DESK, label)
     if isinstance(binding_id, ApiError):
         return binding_id
     rejudge_bound(context, cards)

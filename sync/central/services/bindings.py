@@ -7,7 +7,7 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.records.audit_kinds import AuditKind
-from sync.central.records.bindings import BindingRecord, Origin, binding_records, read_binding
+from sync.central.records.bindings import BindingOrigin, BindingRecord, binding_records, read_binding
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer, refused
@@ -36,7 +36,7 @@ class BindingShown(msgspec.Struct, frozen=True):
     state: BindingState
     since: str
     until: str | None
-    origin: Origin
+    origin: BindingOrigin
     bound_by: str
     ended_by: str | None
     reason: str

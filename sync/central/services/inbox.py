@@ -11,7 +11,7 @@ from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
-from sync.central.records.bindings import Origin
+from sync.central.records.bindings import BindingOrigin
 from sync.central.records.cases import close_case, read_case
 from sync.central.records.identities import read_identities
 from sync.central.records.journeys import read_journey
@@ -174,7 +174,7 @@ def _reassign(
     card, binding_id = read_case_card(db, exception_id), None
     cards = context.centre.keys.stored(card.cards)
     if context.request.payload.get("bind"):
-        binding_id = card.fault or bind_in_action(context, patient_id, cards, Origin.CASE)
+        binding_id = card.fault or bind_in_action(context, patient_id, cards, BindingOrigin.CASE)
         if isinstance(binding_id, ApiError):
             return binding_id
     reassign_case(db, judging, waiting, patient_id, _visit_for(db, judging, patient_id))

@@ -27,7 +27,7 @@ from sync.central.maintenance.card_rotation import publish_all
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.maintenance.restore_dump import restore_dump
 from sync.central.opening import read_site_keys
-from sync.central.records.bindings import BindingSource, Origin
+from sync.central.records.bindings import BindingOrigin, BindingSource
 from sync.central.records.definitions import put_in_force
 from sync.central.records.incarnation import read_incarnation
 from sync.central.records.journeys import read_journey
@@ -71,7 +71,7 @@ DAY = "2026-03-02"
 KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3")
 MINUTE = 60_000
-BY_STAFF = BindingSource(Origin.DESK, "desk")
+BY_STAFF = BindingSource(BindingOrigin.DESK, "desk")
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
 EVERYTHING = tuple(shipped().actions_by("patient"))
 

@@ -353,8 +353,10 @@ def test_the_phone_page_of_the_documents_shows_the_place_in_line(
     (entry,) = live.act(patient_id, "call_patient")["queue_details"]
     page.page.get_by_text("Please come in now").wait_for()
     assert page.page.locator("b").inner_text() == entry["queue_number"]
+    live.act(patient_id, "mark_no_show")
+    page.page.get_by_text("You were called.").wait_for()
     live.revoke(token)
-    page.page.get_by_text("Your visit has ended.").wait_for()
+    page.page.get_by_text("This page has ended.").wait_for()
     assert entry["queue_number"] not in page.page.content()
     page.close()
 

@@ -97,6 +97,12 @@ def test_every_schema_of_a_document_is_valid_and_every_reference_leads_somewhere
             found = found[step]
 
 
+@pytest.mark.parametrize("document", [OPENAPI, ASYNCAPI], ids=["openapi", "asyncapi"])
+def test_no_two_types_have_one_title(document: dict[str, Any]):
+    titles = [schema["title"] for schema in document["components"]["schemas"].values() if "title" in schema]
+    assert len(set(titles)) == len(titles), "generators of clients name their types by the title"
+
+
 def references(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
