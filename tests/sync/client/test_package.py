@@ -52,12 +52,13 @@ def test_the_modules_keep_to_the_types_and_tell_their_own():
 def test_the_package_has_the_version_and_the_licence_of_the_project():
     project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
     assert (PACKAGE["version"], PACKAGE["license"]) == (project["version"], project["license"])
+    assert (LIBRARY / "LICENSE").read_text("utf-8") == (DOCS.parent / "LICENSE").read_text("utf-8")
 
 
 def test_the_package_holds_every_module_with_its_types_and_nothing_else(folder: Path):
     held = {path.name for path in (folder / "node_modules/nfc-kiosk-client").iterdir()}
     ours = {path.name for path in LIBRARY.iterdir() if path.suffix in (".js", ".ts")}
-    assert held == {"package.json", *ours}
+    assert held == {"package.json", "README.md", "LICENSE", *ours}
     assert {name.replace(".js", ".d.ts") for name in ours if name.endswith(".js")} | {"protocol.d.ts"} == {
         name for name in ours if name.endswith(".d.ts")
     }
