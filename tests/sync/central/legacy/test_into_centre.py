@@ -117,6 +117,16 @@ def test_a_patient_stands_where_the_rules_say(way: Way):
     assert [(each, *by_patient[each]) for each, *_ in STANDING] == [tuple(each) for each in STANDING]
 
 
+def test_a_patient_whose_exam_of_today_is_done_stays_so_beside_a_row_that_was_left_open(way: Way):
+    way.change_old("update app_queue set state = 'waiting' where queue_id = 8")  # of a day long ago
+    way.migrate()
+    with way.centre() as centre:
+        journeys = centre.rows("select state, site_day from journeys where patient_id = 'P000004'")
+        entries = centre.rows("select state from entries where patient_id = 'P000004' order by site_day")
+    assert journeys == [{"state": "COMPLETED", "site_day": "2026-03-02"}]
+    assert [row["state"] for row in entries] == ["no_show", "completed"]
+
+
 def test_a_patient_who_waits_is_called_and_served_on(way: Way):
     way.migrate()
     with way.centre() as centre:
