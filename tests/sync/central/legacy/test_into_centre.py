@@ -12,6 +12,7 @@ from sync.central.legacy.layout import Kind
 from sync.central.legacy.reasons import Reason
 from sync.central.records.legacy import Fate, kept_rows
 from sync.central.store.errors import StoreError
+from tests.sync.central.feed.board import Receiver
 from tests.sync.central.legacy.way import Way
 
 TABLES = {
@@ -148,6 +149,16 @@ def test_the_history_has_its_own_times_and_says_that_it_is_of_the_old_system(way
     said = {"trigger_type": "nfc_scan", "trigger_source": "kiosk-1", "metadata": {"tag": 1}}
     assert json.loads(rows[0]["metadata"]) == said
     assert rows[0]["happened_ms"] < rows[0]["recorded_ms"]
+
+
+def test_the_feed_names_nobody_who_worked_with_the_old_system(way: Way):
+    way.migrate()
+    with way.centre() as centre:
+        events = list(Receiver(500).read(centre.parts).told.values())
+        who = {row["who"] for row in centre.rows("select who from entry_history")}
+    assert "legacy:nurse" in who
+    assert "nurse" not in json.dumps(events)
+    assert {(each["origin"], each["kiosk_id"]) for each in events} == {("hospital", None)}
 
 
 def test_two_who_wait_with_the_same_number_have_two_and_the_printed_one_is_still_known(way: Way):
