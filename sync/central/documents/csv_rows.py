@@ -115,6 +115,9 @@ def _kind_of(names: Iterable[str]) -> Kind:
 
 def _fields(kind: Kind, names: Sequence[str], ignored: Collection[str]) -> list[str | None]:
     columns = COLUMNS[kind]
+    own = next(iter(columns))
+    if own not in names:  # said first: a first line that is no header may hold a patient's name
+        raise BrokenDocument(f"line 1: the column {own} is missing")
     left_out = {"", *(_plain(name) for name in ignored)}
     for number, name in enumerate(names, 1):
         if name not in columns and name not in left_out:
@@ -124,9 +127,6 @@ def _fields(kind: Kind, names: Sequence[str], ignored: Collection[str]) -> list[
             )
         if name in columns and names.index(name) != number - 1:
             raise BrokenDocument(f"line 1: the column {name} comes twice")
-    own = next(iter(columns))
-    if own not in names:
-        raise BrokenDocument(f"line 1: the column {own} is missing")
     return [name if name in columns and name not in left_out else None for name in names]
 
 

@@ -27,7 +27,10 @@ class EventType(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who caused an event. `api`: an app or a program of staff, where the history does not tell which."""
+    """Who caused an event. `api`: an app or a program of staff, where the history does not tell which.
+
+    `hospital`: an import, a word of the hospital's other system, or a row of the system that was here before.
+    """
 
     KIOSK = "kiosk"
     STAFF = "staff"
@@ -160,11 +163,15 @@ _CHANNELS: Mapping[str, Origin] = {
     "websocket": Origin.API,
     "desk": Origin.STAFF,
     "centre": Origin.CENTRE,
+    Trigger.LEGACY: Origin.HOSPITAL,
 }
 _ACTORS: Mapping[str, Origin] = {
     Role.STAFF: Origin.STAFF,
     "command line": Origin.STAFF,
     Role.PATIENT: Origin.PATIENT,
+    Role.VISIT: Origin.PATIENT,
     "import": Origin.HOSPITAL,
+    Role.INTEGRATION: Origin.HOSPITAL,
+    Trigger.LEGACY: Origin.HOSPITAL,
     Role.SYSTEM: Origin.CENTRE,
 }

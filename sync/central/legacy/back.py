@@ -155,6 +155,8 @@ def _present_values(
     values = {state: before[state] if meant else layout.old(of_what, row["state"])}
     if kind is not Kind.PATIENT:
         values[columns["exam"]] = exam_key(old, layout, row["exam"])
+    elif not meant and row["time_ms"] is not None and columns.get("time") in before:
+        values[columns["time"]] = old.moment(at_ms(row["time_ms"], layout.zone))
     if kind is Kind.APPOINTMENT:
         was = before[columns["time"]]
         is_moved = happened_ms(was, layout.zone, row["time_ms"]) != (row["time_ms"], None)

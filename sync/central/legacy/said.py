@@ -67,4 +67,4 @@ def _tallies(table: str, own: list[Tally]) -> Iterator[str]:
     yield f"{table}: {taken + settled + bad} rows, {taken} as they are, {settled} settled, {bad} bad"
     for code in sorted({code for each in own for code in each.reasons}):
         rows = sum(each.rows for each in own if code in each.reasons)
-        yield f"  {rows} {_REASONS[code].fate}: {_REASONS[code].words}"
+        yield f"  {rows} {_REASONS[code].fate}, {code}: {_REASONS[code].words}"

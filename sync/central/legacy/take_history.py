@@ -57,8 +57,9 @@ def take_logs(context: LegacyContext, rows: Sequence[OldRow]) -> list[Judged]:
         after = _name(context, row, "to", "queue", reasons)
         made = EntryChange(QueueId(str(queue_id)), before, after, text_of(row.holds.get("reason")))
         change = context.db.next_change()
-        who = text_of(row.holds.get("who")) or SOURCE
-        add_entry_history(context.db, change, patient_id, (made,), context.provenance(at_ms, who))
+        who = text_of(row.holds.get("who"))
+        provenance = context.provenance(at_ms, f"{SOURCE}:{who}" if who else SOURCE)
+        add_entry_history(context.db, change, patient_id, (made,), provenance)
         judged.append(Judged(row, reasons, str(change)))
     return judged
 

@@ -106,11 +106,13 @@ def _settle(context: LegacyContext, said: Mapping[str, _Said]) -> dict[str, tupl
 def _day(context: LegacyContext, said: _Said, entries: Mapping[str, Sequence[QueueEntry]]) -> str:
     """The day of a journey: that of its last entry that waits or is seen, else that of the last change of its state.
 
+    It is not before the last change where an entry of that day has come as far: an older one was left open then.
     Where it is a day that has ended, the centre ends it by its rules at its next start.
     """
-    states = unfinished(context.definitions)
+    states, told_by = unfinished(context.definitions), context.definitions.queue_to_journey
     days = [day for day, of_day in entries.items() if any(each.state in states for each in of_day)]
-    follows = said.state is None or said.state in context.definitions.queue_to_journey.values()
+    has_come = any(told_by[each.state] == said.state for each in entries.get(said.day, ()))
+    follows = said.state is None or (said.state in told_by.values() and not has_come)
     return min(max(days, default=said.day) if follows else max([said.day, *days]), context.today)
 
 

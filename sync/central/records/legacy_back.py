@@ -28,11 +28,15 @@ def note_present(db: WriteTransaction) -> None:
 
 
 def present_rows(db: ReadTransaction, kind: str, *, changed: bool) -> Iterator[Row]:
-    """The old rows of which something was made, each beside that as it is now; or those whose has `changed` since."""
+    """The old rows of which something was made, each beside that as it is now; or those whose has `changed` since.
+
+    A journey that has changed has the time of it as `time_ms`.
+    """
     text, table, our_id = _PRESENT[kind]
+    ours = _OURS[kind] if kind != "patient" or not changed else f"{_OURS[kind]}, {_MOVED_MS} as time_ms"
     where = f"l.present <> {text}" if changed else "1 = 1"
     query = (
-        f"select l.place, l.old_key, l.content, l.fate, {_OURS[kind]} from legacy_rows l"  # noqa: S608
+        f"select l.place, l.old_key, l.content, l.fate, {ours} from legacy_rows l"  # noqa: S608
         f" join {table} on {our_id} = l.our_id where l.kind = :kind and l.place > :place and {where}"
         " order by l.place limit :limit"
     )
@@ -65,6 +69,11 @@ def born_rows(db: ReadTransaction, kind: str, change: int) -> Iterator[Row]:
 
 _AT_ONCE = 1000
 _LAST = 2**31  # no change has so many rows
+# When a journey has changed last.
+_MOVED_MS = (
+    "(select t.happened_ms from transitions t where t.patient_id = j.patient_id"
+    " order by t.change desc, t.position desc limit 1)"
+)
 _OURS = {
     "appointment": "a.status as state, a.exam_id as exam, a.scheduled_ms as time_ms",
     "queue": "e.state, e.exam_id as exam, e.queue_number as number",
@@ -85,7 +94,8 @@ _BORN = {
     ),
     # A patient who was imported, and has done nothing, is none of the old system.
     "patient": (
-        "select j.patient_id as id, j.patient_id as patient, j.state from journeys j where exists (select 1"  # noqa: S608
+        f"select j.patient_id as id, j.patient_id as patient, j.state, {_MOVED_MS} as time_ms from journeys j"  # noqa: S608
+        " where exists (select 1"
         " from transitions t where t.patient_id = j.patient_id and t.change > :change)"
         f" and {_NEW.format(kind='patient', id='j.patient_id')}"
     ),

@@ -27,7 +27,19 @@ from sync.central.services.requests import ActionRequest
 from sync.central.services.word_bodies import EntryTold, WordTold, moment_of, state_named, told_in
 from sync.clock import MINUTE_MS, TimeQuality
 from sync.ids import is_uuid
-from sync.journey.model import STAFF, Action, ActionId, Decision, ExamId, Journey, Opens, QueueId, Refusal, VisitId
+from sync.journey.model import (
+    STAFF,
+    Action,
+    ActionId,
+    Decision,
+    ExamId,
+    Journey,
+    Opens,
+    QueueId,
+    Refusal,
+    RefusalCode,
+    VisitId,
+)
 from sync.journey.other_system import Difference, Word, WordEntry, differences, follow
 
 MOST_AHEAD_MS = 2 * MINUTE_MS  # of the other system's clock
@@ -35,6 +47,9 @@ _AHEAD = ApiError("malformed", "at is in the future: set the clock of the other 
 _NO_ACTION = ApiError("unknown_action", "The rules know no such action.")
 _NO_STATE = ApiError("unknown_state", "from, to or the state of an entry is no state of the rules.")
 _OF_ANOTHER = ApiError("no_such_entry", "An entry is another patient's.")
+_TOO_FEW = ApiError(
+    "entry_not_named", "The word leaves open how the patient's queue entries stand: entries names all of today's."
+)
 _DECIDED_HERE = ApiError("decided_here", "The centre decides this action, so the word is not followed.")
 
 
@@ -145,7 +160,7 @@ def _take(context: ActionContext, meant: _Meant, journey: Journey, stored: Journ
     if outcome in (WordOutcome.FOLLOWED, WordOutcome.CORRECTED):
         decision = follow(context.centre.definitions, journey, meant.word)
         if isinstance(decision, Refusal):
-            return error_of(decision)
+            return _TOO_FEW if decision.code is RefusalCode.ENTRY_NOT_NAMED else error_of(decision)
         _save(context, meant, stored, decision)
     _note(context, meant, journey, outcome, found)
     if outcome is not WordOutcome.REFUSED:

@@ -77,6 +77,11 @@ def _order(centre: Centre, sender: Bearer) -> Order | ApiError:
         return _OTHER_TYPE
     if (request.content_length or 0) > MAX_BYTES:
         return TOO_LARGE
+    # A mistyped `strict` or `complete_days` would take the document in another way than is meant.
+    known = [field.encode_name for field in msgspec.structs.fields(ImportQuery)]
+    unknown = next((name for name in request.args if name not in known), None)
+    if unknown is not None:
+        return ApiError("malformed", f"{unknown!a} is no parameter of an import: {', '.join(known)}.")
     query = read_query(ImportQuery)
     if isinstance(query, ApiError):
         return query

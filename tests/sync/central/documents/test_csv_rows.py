@@ -92,6 +92,11 @@ def test_a_header_that_is_none_is_told(text: str, why: str):
     assert why in fault_of(text)
 
 
+def test_what_is_said_of_a_file_without_a_header_holds_no_name():
+    for kind in (None, Kind.PATIENT):
+        assert "홍길동" not in fault_of("홍길동,1980-01-01,P-1\n", kind)
+
+
 def test_the_own_id_must_be_among_the_columns_of_a_named_kind():
     assert "the column exam_id is missing" in fault_of("title\nX", Kind.EXAM)
 

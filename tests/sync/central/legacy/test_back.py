@@ -79,6 +79,21 @@ def test_a_booking_that_has_moved_since_is_moved_there(way: Way):
     assert (exam, at[:16], status) == ("blood", "2027-05-04 23:00", "confirmed")
 
 
+def test_a_state_that_has_changed_or_is_new_has_the_time_of_that(way: Way):
+    way.migrate()
+    with way.centre() as centre:
+        centre.take({"patients": [{"patient_id": "N1", "name": "New"}]})
+        centre.walk("N1", "scan_nfc")
+        centre.walk("S900011", "call_patient")
+    way.revert()
+    with way.opened_old() as old:
+        rows = old.read(
+            "select current_state, cast(p.updated_at as text) from app_patientstate p"
+            " join auth_user u on u.id = p.user_id where u.username in ('N1', 'S900011') order by u.username"
+        )
+    assert [(state, at[:16]) for state, at in rows] == [("ARRIVED", "2026-03-02 01:05"), ("CALLED", "2026-03-02 01:05")]
+
+
 def test_a_patient_whose_old_state_was_unknown_has_the_new_one(way: Way):
     way.migrate()
     with way.centre() as centre:

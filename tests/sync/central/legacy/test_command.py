@@ -39,7 +39,7 @@ def order(spoilt_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_over_and_back_by_the_command_line(order: Operator):
     trial = order(*order.over, "--dry-run")
-    assert "1 bad: its exam is unknown here: import the exam, and try again" in trial
+    assert "1 bad, unknown_exam: its exam is unknown here: import the exam, and try again" in trial
     assert trial.endswith("this was a trial: nothing was changed\n")
     said = order(*order.over)
     assert said.splitlines()[0] == trial.splitlines()[0]

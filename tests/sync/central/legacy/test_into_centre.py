@@ -12,6 +12,7 @@ from sync.central.legacy.layout import Kind
 from sync.central.legacy.reasons import Reason
 from sync.central.records.legacy import Fate, kept_rows
 from sync.central.store.errors import StoreError
+from tests.sync.central.feed.board import Receiver
 from tests.sync.central.legacy.way import Way
 
 TABLES = {
@@ -117,6 +118,16 @@ def test_a_patient_stands_where_the_rules_say(way: Way):
     assert [(each, *by_patient[each]) for each, *_ in STANDING] == [tuple(each) for each in STANDING]
 
 
+def test_a_patient_whose_exam_of_today_is_done_stays_so_beside_a_row_that_was_left_open(way: Way):
+    way.change_old("update app_queue set state = 'waiting' where queue_id = 8")  # of a day long ago
+    way.migrate()
+    with way.centre() as centre:
+        journeys = centre.rows("select state, site_day from journeys where patient_id = 'P000004'")
+        entries = centre.rows("select state from entries where patient_id = 'P000004' order by site_day")
+    assert journeys == [{"state": "COMPLETED", "site_day": "2026-03-02"}]
+    assert [row["state"] for row in entries] == ["no_show", "completed"]
+
+
 def test_a_patient_who_waits_is_called_and_served_on(way: Way):
     way.migrate()
     with way.centre() as centre:
@@ -138,6 +149,16 @@ def test_the_history_has_its_own_times_and_says_that_it_is_of_the_old_system(way
     said = {"trigger_type": "nfc_scan", "trigger_source": "kiosk-1", "metadata": {"tag": 1}}
     assert json.loads(rows[0]["metadata"]) == said
     assert rows[0]["happened_ms"] < rows[0]["recorded_ms"]
+
+
+def test_the_feed_names_nobody_who_worked_with_the_old_system(way: Way):
+    way.migrate()
+    with way.centre() as centre:
+        events = list(Receiver(500).read(centre.parts).told.values())
+        who = {row["who"] for row in centre.rows("select who from entry_history")}
+    assert "legacy:nurse" in who
+    assert "nurse" not in json.dumps(events)
+    assert {(each["origin"], each["kiosk_id"]) for each in events} == {("hospital", None)}
 
 
 def test_two_who_wait_with_the_same_number_have_two_and_the_printed_one_is_still_known(way: Way):

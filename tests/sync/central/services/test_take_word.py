@@ -17,6 +17,7 @@ from sync.clock import DAY_MS
 from sync.ids import new_id
 from sync.journey.model import STAFF, Actor, Role
 from tests.sync.central.centre import Centre, patient
+from tests.sync.central.feed.board import Receiver
 
 OLD = Requester(Actor(Role.INTEGRATION), "integration:old", "legacy")
 ANNA, BEN = patient(1), patient(2)
@@ -99,6 +100,14 @@ def test_a_whole_visit_is_followed_word_by_word(centre: Centre):
     assert centre.rows(status) == [{"status": "completed"}]
     assert centre.do("check")["ok"]
     assert centre.rows("select * from audit where kind = 'word-corrected'") == []
+
+
+def test_the_feed_tells_a_word_as_the_hospitals_own(centre: Centre):
+    post(centre, "scan_nfc", "UNREGISTERED>ARRIVED", entries=[])
+    post(centre, "confirm_arrival", "REGISTERED>WAITING", entries=[{"exam_id": "blood", "state": "waiting"}])
+    events = Receiver(500).read(centre.parts).told.values()
+    found = [(each["type"], each["origin"], each["kiosk_id"]) for each in events]
+    assert found == [("arrived", "hospital", None), ("number_given", "hospital", None)]
 
 
 def test_what_the_rules_would_not_allow_is_done_whole_and_noted(centre: Centre):

@@ -128,6 +128,16 @@ def test_other_types_other_roles_and_unknown_imports_are_refused(service: Servic
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
 
 
+def test_a_mistyped_parameter_is_refused_before_anything_is_taken(service: Service):
+    document = {"patients": [{"patient_id": "N1", "name": "A"}]}
+    for name in ("stric", "complete_day", "환자"):
+        refused = service.call("POST", "", json=document, params={name: "true"})
+        found = refused.json()
+        assert (refused.status_code, found["code"]) == (400, "malformed")
+        assert found["error"].startswith(f"{name!a} is no parameter")
+    assert service.rows("select * from patients where patient_id = 'N1'") == []
+
+
 def test_a_document_that_is_too_large_is_refused_by_its_length_and_by_what_came(service: Service):
     part = b"x" * 1024 * 1024
 
