@@ -136,6 +136,7 @@ def test_a_worker_that_hangs_does_not_hang_the_scrape(service: Service):
     hung = service.worker_pids()
     for pid in hung:
         os.kill(pid, signal.SIGSTOP)
+    wait(lambda: {_state(pid) for pid in hung} == {"T"})
     try:
         found = scrape(service.url)  # its patience is half of the time for which a worker may hang
         assert of_rest(found) == {("scan_nfc", "done"): 1}
@@ -146,6 +147,11 @@ def test_a_worker_that_hangs_does_not_hang_the_scrape(service: Service):
         for pid in hung:
             os.kill(pid, signal.SIGCONT)
     wait(lambda: "nfc_centre_queue_entries" in scrape(service.url).names)
+
+
+def _state(pid: int) -> str:
+    """The state of a process, as proc(5) names it."""
+    return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
 
 
 def gap_s(service: Service) -> float:

@@ -42,7 +42,8 @@ def reworded(document: Mapping[str, Any]) -> Definitions:
             return [changed(each) for each in node]
         return node + MARK if node in names else node
 
-    return read(changed(document))
+    events = {state + MARK: event for state, event in document["queue_to_event"].items()}
+    return read({**changed(document), "queue_to_event": events})
 
 
 class Days:
