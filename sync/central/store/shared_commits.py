@@ -6,6 +6,7 @@ that waits already, which adds its own as a savepoint. The last of them commits 
 
 import contextlib
 import copy
+import logging
 import sqlite3
 import threading
 import time
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from sync.central.store.connection import Writer
 from sync.central.store.transactions import WriteTransaction
 from sync.fair_lock import FairLock
+
+log = logging.getLogger(__name__)
 
 SHARED_S = 0.01  # from the begin of a commit's first transaction, until it takes no further one
 MOST_SHARING = 64
@@ -172,11 +175,15 @@ class SharedCommits:
         try:
             self._write_open(commit)
         except BaseException as error:
-            self._writer.fail(error)
-            # A commit that fails may have rolled back by itself.
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
-            commit.settle(error)
+            try:
+                self._writer.fail(error)
+                # A commit that fails may have rolled back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+            except sqlite3.Error:
+                log.debug("a rollback has failed: the connection is lost, and the transaction with it")
+            finally:
+                commit.settle(error)
             if not isinstance(error, Exception):
                 raise
             return

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import pytest
 
@@ -180,3 +181,23 @@ def test_a_commit_in_turn_and_one_beside_others_are_never_the_same(store: Postgr
     with store.write(brief=True) as db:
         keep_kind(db)
     assert kinds == [BesideTransaction, BesideTransaction, BesideTransaction, PgTransaction]
+
+
+def test_all_who_wait_hear_of_a_commit_that_fails_where_its_rollback_fails_too(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+):
+    connection = store._writer.connection
+    execute = connection.execute
+
+    def lose(sql: str, *parameters: Any) -> Any:
+        if sql == "rollback":
+            connection.close()
+            raise sqlite3.OperationalError("the connection is lost")
+        return execute(sql, *parameters)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "execute", lose)
+        met = share(store, [adding("A"), raising("nobody", 1), adding("B")])
+    assert [type(each) for each in met] == [Overtaken] * 3
+    assert share(store, [adding("C"), adding("D")]) == [None] * 2
+    assert counters(store).keys() == {"C", "D"}
