@@ -105,7 +105,7 @@ def _merge(site: SiteSettings, row: MergeRow) -> Event:
 
 def _journey(site: SiteSettings, row: JourneyRow) -> Event:
     origin = _CHANNELS.get(row.source, Origin.KIOSK)
-    if row.trigger_type == Trigger.STAFF_ACTION:
+    if row.trigger_type == Trigger.STAFF_ACTION and origin is not Origin.HOSPITAL:
         origin = Origin.STAFF
     return Event(
         id=event_id(row.place),
@@ -160,11 +160,15 @@ _CHANNELS: Mapping[str, Origin] = {
     "websocket": Origin.API,
     "desk": Origin.STAFF,
     "centre": Origin.CENTRE,
+    Trigger.LEGACY: Origin.HOSPITAL,
 }
 _ACTORS: Mapping[str, Origin] = {
     Role.STAFF: Origin.STAFF,
     "command line": Origin.STAFF,
     Role.PATIENT: Origin.PATIENT,
+    Role.VISIT: Origin.PATIENT,
     "import": Origin.HOSPITAL,
+    Role.INTEGRATION: Origin.HOSPITAL,
+    Trigger.LEGACY: Origin.HOSPITAL,
     Role.SYSTEM: Origin.CENTRE,
 }
