@@ -123,7 +123,9 @@ def _journey(site: SiteSettings, row: JourneyRow) -> Event:
 
 def _entry(definitions: Definitions, site: SiteSettings, row: EntryRow) -> Event:
     kind = _kind(definitions, row)
-    origin = _ACTORS.get(row.who.partition(":")[0], Origin.KIOSK)
+    # A row that was migrated has a name of the old system, whatever that is.
+    others = Origin.KIOSK if row.by_kiosk else Origin.HOSPITAL
+    origin = _ACTORS.get(row.who.partition(":")[0], others)
     return Event(
         id=event_id(row.place),
         type=kind,

@@ -85,6 +85,13 @@ def test_what_no_kiosk_has_done_is_told_of_none(centre: Centre):
     ]
 
 
+def test_a_row_that_was_migrated_with_a_name_of_the_old_system_is_the_hospitals(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
+    with centre.store.write() as db:
+        db.execute("update entry_history set who = 'nurse7'")
+    assert [(event["origin"], event["kiosk_id"]) for event in told(centre)][1:] == [("hospital", None)]
+
+
 def test_a_missed_call_a_return_and_a_cancellation_are_told(centre: Centre):
     centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival", "call_patient", "mark_no_show")
     missed = told(centre)[-1]
