@@ -16,7 +16,8 @@ def is_direct(peer: str, scheme: str, host: str, names: Iterable[str]) -> bool:
     """Whether a request comes from a program on this machine, with no proxy between.
 
     `peer` is the address of the connection, `host` the header of that name, `names` are those of all headers. A proxy
-    that adds no header still shows by the name of the public host, or by the TLS that it passes on.
+    that adds no header still shows by the name of the public host, or by the TLS that it passes on. One that names this
+    machine as the host, as nginx does unless it is told otherwise, shows by nothing.
     """
     return scheme == "http" and _is_loopback(peer) and _names_this_machine(host) and not is_forwarded(names)
 

@@ -162,6 +162,7 @@ class Spool:
             db.execute("update words set answer = ? where place = ?", (answer, place))
 
     def _open(self):
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # it names patients
         db = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None)
         db.execute("create table if not exists words (place integer primary key, word text, answer text)")
         return db

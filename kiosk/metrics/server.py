@@ -4,6 +4,7 @@ import hmac
 import logging
 import socket
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,7 +20,7 @@ from sync.metrics import MEDIA
 log = logging.getLogger(__name__)
 
 PATH = "/metrics"
-_SILENCE_S = 5.0  # for a client that does not go on; the next one waits meanwhile
+_PATIENCE_S = 5.0  # for a request and its answer; the next client waits meanwhile, and a stop too
 _SHORTEST_TOKEN = 20
 
 
@@ -68,13 +69,28 @@ class _Server(HTTPServer):
         self.registry = registry
         self.token = token
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serves one client. One that goes on byte by byte is cut off in time."""
+        too_late = threading.Timer(_PATIENCE_S, _cut_off, (request,))
+        too_late.daemon = True
+        too_late.start()
+        try:
+            super().process_request(request, client_address)
+        finally:
+            too_late.cancel()
+
     def handle_error(self, *_: Any) -> None:
         log.debug("a scrape was cut off", exc_info=True)
 
 
+def _cut_off(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has ended just now
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = _SILENCE_S
+    timeout = _PATIENCE_S
     server_version, sys_version = "nfc-kiosk", ""
     error_message_format, error_content_type = "%(code)d %(message)s\n", "text/plain"
 

@@ -109,6 +109,7 @@ def test_nothing_is_lost_and_nobody_waits_while_the_centre_is_away(
         until(lambda: between.struck > 0)
         old.kill()
         assert len(old.spooled()) == 2
+        assert (tmp_path / "spool" / "words.db").stat().st_mode & 0o777 == 0o600
         old.start()
         between.let_pass()
         until(lambda: state(online, anna) == "REGISTERED" and old.spooled() == [])

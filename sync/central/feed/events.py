@@ -108,7 +108,7 @@ def _merge(site: SiteSettings, row: MergeRow) -> Event:
 
 def _journey(site: SiteSettings, row: JourneyRow) -> Event:
     origin = _CHANNELS.get(row.source, Origin.KIOSK)
-    if row.trigger_type == Trigger.STAFF_ACTION:
+    if row.trigger_type == Trigger.STAFF_ACTION and origin is not Origin.HOSPITAL:
         origin = Origin.STAFF
     return Event(
         id=event_id(row.place),
@@ -126,7 +126,9 @@ def _journey(site: SiteSettings, row: JourneyRow) -> Event:
 
 def _entry(definitions: Definitions, site: SiteSettings, row: EntryRow) -> Event:
     kind = _kind(definitions, row)
-    origin = _ACTORS.get(row.who.partition(":")[0], Origin.KIOSK)
+    # A row that was migrated has a name of the old system, whatever that is.
+    others = Origin.KIOSK if row.by_kiosk else Origin.HOSPITAL
+    origin = _ACTORS.get(row.who.partition(":")[0], others)
     return Event(
         id=event_id(row.place),
         type=kind,

@@ -150,6 +150,7 @@ class Gateway:
             assert self._accepting is not None
             self._accepting.cancel()
             self._listener.close()
+            await asyncio.sleep(0)  # what was accepted at this very moment takes its place
         ending = asyncio.create_task(self._sockets.let_go(seconds / 2))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -17,6 +17,7 @@ from sync.ids import is_uuid, new_id
 
 DONE, REFUSED = "done", "refused"
 MARK = ".nfc-kiosk-folder"  # holds the id by which hosts know that they watch the same folder
+_MOST_BYTES = 200  # of a document's name beside its time and the ending of its report; Linux takes 255 in all
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 Signature = tuple[int, int, int]
 
@@ -76,10 +77,14 @@ class Folder:
         return False
 
     def keep_report(self, name: str, into: str, at_ms: int, report: bytes) -> Path:
-        """Writes the report of a document. Returns the place for the document beside it. Raises OSError."""
+        """Writes the report of a document. Returns the place for the document beside it. Raises OSError.
+
+        Of a long name the end is kept, which says the kind of the file.
+        """
         (self._path / into).mkdir(mode=0o700, exist_ok=True)
         at = datetime.fromtimestamp(at_ms / 1000, UTC)
-        place = self._path / into / f"{at:%Y%m%dT%H%M%S}.{at_ms % 1000:03}Z-{name}"
+        end = shown(name).encode()[-_MOST_BYTES:].decode("utf-8", "ignore")
+        place = self._path / into / f"{at:%Y%m%dT%H%M%S}.{at_ms % 1000:03}Z-{end}"
         write_secret(place.with_name(f"{place.name}.report.json"), report)
         return place
 
@@ -94,6 +99,12 @@ class Folder:
     def forget(self, name: str) -> None:
         """Looks at a document anew: it is whole once it has not changed for a while."""
         self._seen.pop(name, None)
+
+
+def shown(name: str) -> str:
+    """The name of a file as printable text. The hospital's system may write names in another encoding than UTF-8."""
+    text = os.fsencode(name).decode("utf-8", "replace")
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def _is_document(entry: os.DirEntry[str]) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sync.central.documents.read_rows import Source
-from sync.central.intake.folder import DONE, REFUSED, Folder
+from sync.central.intake.folder import DONE, REFUSED, Folder, shown
 from sync.central.intake.order import Order, Result
 from sync.central.intake.take_document import take_document
 from sync.clock import now_ms
@@ -69,29 +69,30 @@ class Watching:
 
     def _take(self, name: str) -> bool:
         """Takes one document, and puts it away. False where it has to be tried again later."""
-        result = self._result(name)
-        is_unchanged = self.folder.is_unchanged(name)
+        text = shown(name)
+        result = self._result(name, text)
         if result.outcome == "failed" and not result.is_broken:
-            self._say(f"{name}: {result.error}")
+            self._say(f"{text}: {result.error}")
             return False
         into = DONE if result.report is not None and _took(result) else REFUSED
-        report = msgspec.json.format(msgspec.json.encode({"file": name, **_shown(result)}), indent=2)
+        report = msgspec.json.format(msgspec.json.encode({"file": text, **_shown(result)}), indent=2)
         place = self.folder.keep_report(name, into, now_ms(), report)
+        is_unchanged = self.folder.is_unchanged(name)  # at the last moment: another document may have come in its place
         if is_unchanged:
             self.folder.put_away(name, place)
         else:
             self.folder.forget(name)
         refused = result.report.refused if result.report else 0
-        log.info("%s: %s, %s rows refused; it is in %s", name, result.outcome, refused, into)
+        log.info("%s: %s, %s rows refused; it is in %s", text, result.outcome, refused, into)
         if not is_unchanged:
-            log.warning("%s was replaced or changed while it was read, and is taken again", name)
+            log.warning("%s was replaced or changed while it was read, and is taken again", text)
         return True
 
-    def _result(self, name: str) -> Result:
+    def _result(self, name: str, text: str) -> Result:
         try:
             with self.folder.opened(name) as document:
                 size = os.fstat(document.fileno()).st_size
-                return take_document(Source(document, name, size), replace(self.order, name=name), self._check)
+                return take_document(Source(document, text, size), replace(self.order, name=text), self._check)
         except OSError as error:
             is_lasting = error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP)
             return Result("failed", f"it cannot be read: {error.strerror}", is_broken=is_lasting)

@@ -44,6 +44,7 @@ class EntryRow:
     visit_id: str | None
     happened_ms: int
     who: str
+    by_kiosk: bool
     previous: str | None
     state: str
     sets_right: bool
@@ -152,6 +153,7 @@ def _entries(db: ReadTransaction, after: int, until: int) -> Sequence[EventRow]:
     actions, parameters = any_of("set_right", _SET_RIGHT)
     rows = db.rows(
         "select h.*, e.visit_id, e.exam_id, e.appointment_id, e.queue_number, e.label_aliases, e.room,"  # noqa: S608
+        " exists (select 1 from kiosks k where k.kiosk_id = h.who) as by_kiosk,"
         f" exists (select 1 from transitions t where t.change = h.change and t.action in {actions}) as sets_right,"
         " b.change as before_change, b.position as before_position, b.recorded_ms as before_recorded_ms"
         " from entry_history h join entries e on e.queue_id = h.queue_id"
@@ -171,6 +173,7 @@ def _entries(db: ReadTransaction, after: int, until: int) -> Sequence[EventRow]:
             row["visit_id"],
             row["happened_ms"],
             row["who"],
+            bool(row["by_kiosk"]),
             row["previous"],
             row["new"],
             bool(row["sets_right"]),

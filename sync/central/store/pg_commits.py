@@ -92,7 +92,7 @@ class PgCommits(SharedCommits):
         self._writer.fail(error)
         if self._pg_writer.connection.can_commit and not transaction.has_written:
             return
-        self._pg_writer.undo()
+        self._roll_back()
         commit.settle(Overtaken(_MET))
         self._open = None
 

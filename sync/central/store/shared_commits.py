@@ -6,6 +6,7 @@ that waits already, which adds its own as a savepoint. The last of them commits 
 
 import contextlib
 import copy
+import logging
 import sqlite3
 import threading
 import time
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from sync.central.store.connection import Writer
 from sync.central.store.transactions import WriteTransaction
 from sync.fair_lock import FairLock
+
+log = logging.getLogger(__name__)
 
 SHARED_S = 0.01  # from the begin of a commit's first transaction, until it takes no further one
 MOST_SHARING = 64
@@ -152,17 +155,32 @@ class SharedCommits:
         return is_sound and self._turns.is_wanted
 
     def _undo(self, commit: Commit, error: BaseException, *, is_first: bool) -> None:
-        """Undoes the transaction of this turn alone."""
+        """Undoes the transaction of this turn alone, or all that share its commit where that cannot be done."""
         self._writer.fail(error)
-        # The database may have rolled back by itself, and with this transaction those that share its commit.
-        if self._connection.in_transaction and not is_first:
-            self._connection.execute("rollback to savepoint turn")
-            self._connection.execute("release savepoint turn")
+        if not is_first and self._undo_savepoint():
             return
-        if self._connection.in_transaction:
-            self._connection.execute("rollback")
+        self._roll_back()
         commit.settle(error)
         self._open = None
+
+    def _undo_savepoint(self) -> bool:
+        """Whether the others that share the commit can go on. The database may have rolled back by itself."""
+        if not self._connection.in_transaction:
+            return False
+        try:
+            self._connection.execute("rollback to savepoint turn")
+            self._connection.execute("release savepoint turn")
+        except sqlite3.Error:
+            return False
+        return True
+
+    def _roll_back(self) -> None:
+        """Undoes the open transaction. One whose connection is lost is undone already: nobody may wait for it."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+        except sqlite3.Error:
+            log.debug("a rollback has failed: the connection is lost, and the transaction with it")
 
     def _commit_open(self) -> None:
         """Commits what is open, if anything, and tells those who wait. An error is theirs too: `wait()` raises it."""
@@ -173,9 +191,7 @@ class SharedCommits:
             self._write_open(commit)
         except BaseException as error:
             self._writer.fail(error)
-            # A commit that fails may have rolled back by itself.
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
+            self._roll_back()  # a commit that fails may have done so by itself
             commit.settle(error)
             if not isinstance(error, Exception):
                 raise

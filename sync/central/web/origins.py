@@ -70,7 +70,9 @@ class Origins:
             return origin == self._public
         host = environ.get("HTTP_HOST", "")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        place = origin.partition("://")[2]
+        scheme, _, place = origin.partition("://")
+        if environ["wsgi.url_scheme"] == "https" and scheme != "https":
+            return False  # whoever is on the way can make a page over http
         # Clients may leave the port out.
         return bool(place) and place in (host, f"{name}:{environ['SERVER_PORT']}")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,20 @@ def test_there_is_nothing_else(bare: MetricsServer):
 def test_a_client_that_says_nothing_holds_up_no_scrape_for_good(bare: MetricsServer):
     with socket.create_connection(("127.0.0.1", bare.port)):
         assert ask(bare).status_code == 200
+
+
+def test_a_client_that_goes_on_byte_by_byte_holds_up_no_stop():
+    server = serving(MetricsSection(listen="127.0.0.1:0"))
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        until_s = time.monotonic() + PATIENCE_S
+        while stopping.is_alive() and time.monotonic() < until_s:
+            with suppress(OSError):
+                client.sendall(b"x")
+            stopping.join(0.5)
+        assert not stopping.is_alive()
 
 
 @pytest.mark.parametrize("text", ["short", "", "ä" * 30])

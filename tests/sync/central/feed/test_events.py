@@ -15,8 +15,10 @@ from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.take_word import take_word
+from sync.central.services.word_bodies import read_word
 from sync.ids import new_id
-from sync.journey.model import STAFF
+from sync.journey.model import STAFF, VISIT, Actor, Role
 from tests.sync.central.centre import DAY, Centre, patient
 from tests.sync.central.feed.board import Receiver, shown
 
@@ -55,6 +57,39 @@ def test_a_visit_is_told_from_the_arrival_to_the_end_of_the_exam(centre: Centre)
     }
     assert (given["origin"], called["origin"], called["entry"]["state"]) == ("patient", "staff", "called")
     assert {event["visit_id"] for event in events} == {arrived["visit_id"]}
+
+
+def test_what_no_kiosk_has_done_is_told_of_none(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register")
+    assert centre.act(ANNA, "confirm_arrival", VISIT).done
+    centre.do("site", decides=["scan_nfc=legacy"])
+    word = read_word(
+        {
+            "word_id": new_id(),
+            "patient_id": BORIS,
+            "action_type": "scan_nfc",
+            "from": "UNREGISTERED",
+            "to": "WAITING",
+            "entries": [{"exam_id": "blood", "state": "waiting"}],
+            "at": centre.clock(),
+        }
+    )
+    assert isinstance(word, ActionRequest)
+    assert take_word(centre.parts, Requester(Actor(Role.INTEGRATION), "integration:old (1a2b)", "legacy"), word).done
+    found = [(event["patient_id"], event["type"], event["origin"], event["kiosk_id"]) for event in told(centre)]
+    assert found == [
+        (ANNA, "arrived", "api", None),
+        (ANNA, "number_given", "patient", None),
+        (BORIS, "arrived", "hospital", None),
+        (BORIS, "number_given", "hospital", None),
+    ]
+
+
+def test_a_row_that_was_migrated_with_a_name_of_the_old_system_is_the_hospitals(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
+    with centre.store.write() as db:
+        db.execute("update entry_history set who = 'nurse7'")
+    assert [(event["origin"], event["kiosk_id"]) for event in told(centre)][1:] == [("hospital", None)]
 
 
 def test_a_missed_call_a_return_and_a_cancellation_are_told(centre: Centre):

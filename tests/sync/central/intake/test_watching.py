@@ -116,6 +116,42 @@ def test_a_document_with_refused_rows_is_done_and_one_of_which_nothing_counts_is
     assert watched.names("refused") == ["none.csv", "none.csv.report.json"]
 
 
+@pytest.mark.parametrize(
+    "named", ["1-환자.csv".encode("cp949"), b"1" * 251 + b".csv", f"1{'환' * 83}.csv".encode(), b"1\n2.csv"], ids=repr
+)
+@pytest.mark.parametrize("text", [ROWS, "{"], ids=["taken", "refused"])
+def test_no_name_of_a_document_holds_up_those_behind_it(watched: Watched, named: bytes, text: str):
+    watched.lay("2-patients.csv", "patient_id,name\nN3,박영희\n")
+    (watched.path / os.fsdecode(named)).write_text(text, "utf-8")
+    watched.watching().step()
+    assert "N3" in watched.people()
+    assert ("N1" in watched.people()) is (text == ROWS)
+    assert [each.name for each in watched.path.iterdir() if each.name[0] in "12"] == []
+    names = [*watched.names("done"), *watched.names("refused")]
+    assert len(names) == 4
+    assert all(name.isprintable() and name.removesuffix(".report.json").endswith(".csv") for name in names)
+
+
+def test_a_document_that_comes_in_the_place_of_another_while_the_report_is_written_is_taken(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+):
+    watched.lay("patients.csv")
+    watching = watched.watching()
+    keep_report = watching.folder.keep_report
+
+    def keep_and_replace(*given: Any) -> Path:
+        place = keep_report(*given)
+        watched.lay("patients.csv", "patient_id,name\nN3,박영희\n")
+        return place
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watching.folder, "keep_report", keep_and_replace)
+        watching.step()
+    assert "N3" not in watched.people()
+    watching.step()
+    assert "N3" in watched.people()
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "", "{", b"PK\x03\x04xx"])
 def test_a_broken_document_is_refused_and_those_behind_it_are_taken(watched: Watched, text: str | bytes):
     watched.lay("1-broken.csv", text)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import pytest
 
@@ -62,10 +63,12 @@ def raising(name: str, value: int) -> Work:
     return lambda db: db.write(RAISE, {"name": name, "value": value})
 
 
-def share(store: PostgresStore, works: Sequence[Work], *, first_beside: bool = True) -> list[BaseException | None]:
+def share(
+    store: PostgresStore, works: Sequence[Work], *, beside: bool = True, first_beside: bool = True
+) -> list[BaseException | None]:
     """Does all in one commit, in their order. Returns what each of them met."""
 
-    def do(work: Work, *, beside: bool = True) -> None:
+    def do(work: Work, *, beside: bool = beside) -> None:
         with store.write(brief=True, beside=beside) as db:
             work(db)
 
@@ -133,6 +136,24 @@ def test_a_statement_that_fails_takes_the_others_along_to_their_turn(store: Post
     assert counters(store) == {}
 
 
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("at_its_end", [True, False])
+def test_a_connection_that_ends_within_one_of_them_lets_nobody_wait(
+    store: PostgresStore, *, beside: bool, at_its_end: bool
+):
+    def end_connection(db: WriteTransaction) -> None:
+        if at_its_end:
+            db.write(Writing("select pg_terminate_backend(pg_backend_pid())"), {})
+        else:
+            db.value("select pg_terminate_backend(pg_backend_pid())")
+
+    met = share(store, [adding("A"), then(adding("B"), end_connection)], beside=beside, first_beside=beside)
+    assert [isinstance(each, sqlite3.OperationalError) for each in met] == [True] * 2
+    assert counters(store) == {}
+    assert share(store, [adding("A"), adding("B")], beside=beside, first_beside=beside) == [None] * 2
+    assert counters(store) == {"A": 1, "B": 2}
+
+
 def test_where_one_has_met_another_service_nothing_of_the_commit_counts(store: PostgresStore):
     assert share(store, [adding("A")]) == [None]
     met = share(store, [adding("B"), raising("A", 7), adding("C")])
@@ -180,3 +201,23 @@ def test_a_commit_in_turn_and_one_beside_others_are_never_the_same(store: Postgr
     with store.write(brief=True) as db:
         keep_kind(db)
     assert kinds == [BesideTransaction, BesideTransaction, BesideTransaction, PgTransaction]
+
+
+def test_all_who_wait_hear_of_a_commit_that_fails_where_its_rollback_fails_too(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+):
+    connection = store._writer.connection
+    execute = connection.execute
+
+    def lose(sql: str, *parameters: Any) -> Any:
+        if sql == "rollback":
+            connection.close()
+            raise sqlite3.OperationalError("the connection is lost")
+        return execute(sql, *parameters)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "execute", lose)
+        met = share(store, [adding("A"), raising("nobody", 1), adding("B")])
+    assert [type(each) for each in met] == [Overtaken] * 3
+    assert share(store, [adding("C"), adding("D")]) == [None] * 2
+    assert counters(store).keys() == {"C", "D"}

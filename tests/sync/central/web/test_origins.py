@@ -121,9 +121,16 @@ def test_with_a_public_url_the_host_of_the_request_proves_nothing(public: Online
 
 @pytest.mark.parametrize("origin", ["null", "file://"])
 def test_an_origin_without_a_host_is_not_that_of_a_request_without_one(origin: str):
-    environ = {"HTTP_ORIGIN": origin, "SERVER_PORT": "8000"}
+    environ = {"HTTP_ORIGIN": origin, "SERVER_PORT": "8000", "wsgi.url_scheme": "http"}
     assert not Origins(WebSettings()).may_open_socket(environ)
     assert not Origins(WebSettings()).may_open_socket(environ | {"HTTP_HOST": ""})
+
+
+@pytest.mark.parametrize(("origin", "is_own"), [("https://centre.example", True), ("http://centre.example", False)])
+def test_a_page_over_http_is_not_of_a_centre_over_https(origin: str, is_own: bool):
+    environ = {"HTTP_ORIGIN": origin, "HTTP_HOST": "centre.example", "SERVER_PORT": "443", "wsgi.url_scheme": "https"}
+    assert Origins(WebSettings()).may_open_socket(environ) is is_own
+    assert Origins(WebSettings()).may_use_cookie(environ) is is_own
 
 
 @pytest.mark.parametrize("origin", ["null", "file://"])
