@@ -63,7 +63,9 @@ def find_predecessor(path: Path, incarnation: str) -> Predecessor | None:
         connection.close()
         raise NotGiven(f"{path}: {error.strerror or error}") from error
     if said == _GIVEN and files:
-        return Predecessor(socket.socket(fileno=files[0]), connection)
+        listener = socket.socket(fileno=files[0])
+        listener.set_inheritable(False)  # a received file is inherited by default, and no worker accepts connections
+        return Predecessor(listener, connection)
     connection.close()
     raise NotGiven(_OF_ANOTHER if said == _OTHER_DATABASE else f"{path}: the service there gave no answer")
 

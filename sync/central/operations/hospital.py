@@ -80,7 +80,7 @@ def _deciders(centre: Centre, given: Sequence[str]) -> dict[str, Decider]:
         if action_type not in centre.definitions.actions:
             raise ControlError(f"{action_type[:64]!r} is no action: {', '.join(centre.definitions.actions)}")
         if decider not in list(Decider):
-            raise ControlError(f"{decider[:64]!r} decides nothing: give {', '.join(Decider)}")
+            raise ControlError(f"{text[:64]!r} does not say who decides: give {action_type}={'|'.join(Decider)}")
         found[action_type] = Decider(decider)
     return found
 

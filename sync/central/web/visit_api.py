@@ -19,7 +19,7 @@ from sync.journey.model import Role
 class BirthDate(msgspec.Struct, frozen=True):
     """The patient's birth date, as ISO 8601 writes it."""
 
-    birth_date: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    birth_date: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", max_length=10)]
 
 
 def visit_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
