@@ -72,13 +72,15 @@ def house(cluster: Cluster, tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def blue(house: House, tmp_path: Path) -> Service:
+def blue(request: pytest.FixtureRequest, house: House, tmp_path: Path) -> Service:
+    """The first service. A test that names a number of patients has so many."""
+    patients = getattr(request, "param", 1)
     made = house.serve("blue")
     file = tmp_path / "hospital.json"
     document = {
         "site": {"name": "House", "desk": "DESK"},
         "exams": [{"exam_id": "DESK", "title": "Reception", "public_label": "접수", "room": "1"}],
-        "patients": [{"patient_id": f"P{n}", "name": f"가나다{n}", "cards": [f"04{n:012x}"]} for n in range(PATIENTS)],
+        "patients": [{"patient_id": f"P{n}", "name": f"가나다{n}", "cards": [f"04{n:012x}"]} for n in range(patients)],
     }
     file.write_text(json.dumps(document), "utf-8")
     made.command("import", str(file))
@@ -172,6 +174,7 @@ class Load:
             self.pulls += 1
 
 
+@pytest.mark.parametrize("blue", [PATIENTS], indirect=True)
 def test_successors_under_load_refuse_nobody_and_each_action_counts_once(house: House, blue: Service):
     load = Load(blue)
 
