@@ -97,7 +97,7 @@ class Folder:
         self.forget(name)
 
     def forget(self, name: str) -> None:
-        """Looks at a document anew: it is whole once it has not changed for a while."""
+        """Looks at a document again: it is whole once it has not changed for a while."""
         self._seen.pop(name, None)
 
 
