@@ -33,7 +33,7 @@ class Reason(Enum):
     DAY_ENDED = Fate.SETTLED, "its day has ended: the patient was not seen"
     SECOND_ENTRY = Fate.SETTLED, "the patient waits for the exam by another row: this one is cancelled"
     BOOKING_FOLLOWS = Fate.SETTLED, "the booking follows its queue row"
-    ORPHAN = Fate.SETTLED, "it waits or is seen without a live queue row: the journey begins anew, or its exam is done"
+    ORPHAN = Fate.SETTLED, "it waits or is seen without a live queue row: the journey begins again, or its exam is done"
     FOLLOWS_ENTRY = Fate.SETTLED, "the journey follows its queue row"
     NO_STATE = Fate.SETTLED, "its patient has no usable state: the journey follows it"
     ILLEGAL = Fate.SETTLED, "no rule allows this change: it is kept as history"
