@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, redirect, request
 from jinja2 import Environment, FileSystemLoader
 
 from sync.central.centre import Centre
-from sync.central.network.headers import content_policy
+from sync.central.network.headers import NO_STORE, content_policy
 from sync.central.records.site import NoSite, read_site
 from sync.central.services.door import publish_text
 from sync.central.web.http import respond_text
@@ -120,7 +120,8 @@ class Shell:
         )
         response = respond_text(publish_text(text), HTML)
         response.status_code = status
-        response.headers["Content-Security-Policy"] = _POLICY
+        # With a word on its storing, a response keeps its own headers alone: two policies allow what both do.
+        response.headers.extend((NO_STORE, ("Content-Security-Policy", _POLICY)))
         return response
 
     def _site(self) -> tuple[str, str]:
