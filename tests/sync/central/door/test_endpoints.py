@@ -124,6 +124,14 @@ ASKED = {
     "case of a record that cannot be read": ask("GET", CASES + "<exception_id>/", CLARA, of=case_of(CLARA)),
     "no case": ask("GET", CASES + "<exception_id>/", of=of_nobody),
     "settle": ask("POST", CASES + "<exception_id>/settle/", BORIS, of=case_of(BORIS), how="discard", reason="x"),
+    "count of cases": ask("GET", CASES + "count/"),
+    "preview": ask("POST", CASES + "<exception_id>/preview/", BORIS, of=case_of(BORIS), how="discard"),
+    "preview for another": ask(
+        "POST", CASES + "<exception_id>/preview/", ANNA, BORIS, of=case_of(BORIS), how="reassign", patient_id=ANNA
+    ),
+    "preview of no case": ask("POST", CASES + "<exception_id>/preview/", of=of_nobody, how="apply"),
+    "cases settled today": ask("GET", CASES + "settled/"),
+    "cases of a kiosk, discarded": ask("POST", CASES + "discard/", kiosk_id="entrance-1", reason="x", trial=True),
     "word of another system": ask("POST", f"{API}/shadow/", word_id=new_id()),
     "settle for another": ask(
         "POST", CASES + "<exception_id>/settle/", ANNA, of=case_of(BORIS), how="reassign", patient_id=ANNA
