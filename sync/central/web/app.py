@@ -63,7 +63,7 @@ def create_app(
     app.register_blueprint(visit_api(centre, endpoints))
     app.register_blueprint(session_api(centre, endpoints, origins))
     app.register_blueprint(queue_api(centre, endpoints))
-    app.register_blueprint(board_api(endpoints, boards))
+    app.register_blueprint(board_api(centre, endpoints, boards))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
