@@ -51,6 +51,7 @@ CODES: Mapping[str, ErrorCode] = {
     "line_moved": ErrorCode(_CONFLICT, "The entry is not the first one of the line any more: `next` is."),
     "not_undoable": ErrorCode(_CONFLICT, "Something newer has happened, or the press was undone: `after` has it."),
     "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
+    "case_changed": ErrorCode(_CONFLICT, "Settled now, the case would have another effect than the one that was seen."),
     "cursor_gone": ErrorCode(HTTPStatus.GONE, "The database was restored since the cursor was given: begin again."),
     "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes."),
     "unsupported_media_type": ErrorCode(
