@@ -1,13 +1,10 @@
 """Reads a queue entry as it stands, and says who brought it there."""
 
-import re
-
 from sync.central.records.last_changes import LastChange, StandingEntry, standing_entry
+from sync.central.services.doers import doer
 from sync.central.services.entry_now import ChangeAfter, EntryNow
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
-
-_STAFF = re.compile(r"staff:(.*?)(?: \([^()]*\))?")
 
 
 def entry_now(db: ReadTransaction, queue_id: str, timezone: str) -> EntryNow | None:
@@ -18,20 +15,12 @@ def entry_now(db: ReadTransaction, queue_id: str, timezone: str) -> EntryNow | N
 
 def change_after(change: LastChange, timezone: str) -> ChangeAfter:
     """A change as it is told."""
-    return ChangeAfter(change.action, name_of(change.who), iso(change.at_ms, timezone))
-
-
-def name_of(who: str) -> str:
-    """The name of a person of staff without the word `staff` and the token's id; any other sender as the history says.
-
-    Staff know each other by these names.
-    """
-    match = _STAFF.fullmatch(who)
-    return match[1] if match else who
+    by = doer(change.who, change.kiosk)
+    return ChangeAfter(change.action, by.name, by.kind, iso(change.at_ms, timezone))
 
 
 def _entry_now(found: StandingEntry, timezone: str) -> EntryNow:
-    entry = found.entry
+    entry, by = found.entry, doer(found.who, found.kiosk)
     return EntryNow(
         entry.queue_id,
         found.patient_id,
@@ -39,6 +28,7 @@ def _entry_now(found: StandingEntry, timezone: str) -> EntryNow:
         entry.queue_number,
         entry.state,
         entry.room,
-        name_of(found.who),
+        by.name,
+        by.kind,
         iso(found.at_ms, timezone),
     )

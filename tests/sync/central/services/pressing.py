@@ -19,7 +19,7 @@ from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre, patient
 
 KIM = Requester(STAFF, "staff:Kim", "rest")
-LEE = Requester(STAFF, "staff:Lee (t1)", "rest")
+LEE = Requester(STAFF, "staff:Lee (0123456789ab)", "rest")
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
 
 

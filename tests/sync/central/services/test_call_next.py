@@ -47,6 +47,7 @@ def test_the_second_room_hears_who_called_where_and_who_is_first_now(centre: Cen
         "state": "called",
         "room": "2",
         "by": "Lee",
+        "by_kind": "staff",
         "at": "",
     }
     assert body["entry"]["at"].startswith("2026-03-02T09:00:02")
