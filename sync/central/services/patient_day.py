@@ -18,6 +18,7 @@ from sync.central.records.patient_days import (
     visits_of_day,
 )
 from sync.central.records.patients import names_of, patient_named, read_patient
+from sync.central.records.presses import undoable_presses
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.board_rows import BoardRow, PlacedRow, RowMaker
 from sync.central.services.current_state import AppointmentDetail, appointment_detail, estimated_wait, people_before
@@ -157,7 +158,8 @@ def _entries(
 ) -> list[BoardRow]:
     """The patient's entries of today, ended ones included, in the order of opening."""
     found = entries_with_patients(db, day, [patient_id])
-    rows = sorted(RowMaker(definitions, site).rows(found, found), key=lambda each: each.entry.opened_ms)
+    maker = RowMaker(definitions, site, undoable_presses(db, [patient_id]))
+    rows = sorted(maker.rows(found, found), key=lambda each: each.entry.opened_ms)
     return [_with_place(db, definitions, day, each) for each in rows]
 
 
