@@ -68,11 +68,16 @@ class AuditKind(StrEnum):
     CARD_KEYS = "card-keys"
     CLOCK = "clock"
     BACKUP = "backup"
+    RESTORED = "restored"  # the database turned out to be an older copy, or to have lost its last changes
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
     LEGACY = "migrate-legacy"
     WEBHOOK = "webhook"
+
+    # What the log itself tells.
+    LOG_DELETED = "access-log-deleted"  # blocks that were kept long enough
+    LOG_EXPORTED = "access-log-exported"
 
     # What the hospital's other system did against the rules, to one patient.
     WORD_CORRECTED = "word-corrected"

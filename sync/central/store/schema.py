@@ -9,6 +9,7 @@ from sync.central.store.schema_feed import FEED_TABLES
 from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
 from sync.central.store.schema_legacy import LEGACY_TABLES
+from sync.central.store.schema_log import LOG_TABLES
 
 _SITE = (
     """create table site (
@@ -350,21 +351,21 @@ _ACCESS = (
     "create index exceptions_of_kiosk on exceptions (kiosk_id, opened_ms, exception_id)",
     "create index exceptions_with_repeats on exceptions (code, matter) where settled_ms is null and matter is not null",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
-    """create table audit (
-        audit_id text primary key,         -- UUIDv7
-        at_ms bigint not null,
-        who text not null,
-        kind text not null,
-        patient_id text,
-        action_id text,
-        detail text not null               -- JSON, ids only
-    )""",
-    "create index audit_of_patient on audit (patient_id)",
 )
 
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *LEGACY_TABLES, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
+    (
+        *_SITE,
+        *_PATIENTS,
+        *_JOURNEYS,
+        *_ACCESS,
+        *LOG_TABLES,
+        *LEGACY_TABLES,
+        *KIOSK_TABLES,
+        *FEED_TABLES,
+        *IMPORT_TABLES,
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
