@@ -25,6 +25,7 @@ class AuditKind(StrEnum):
     LOOK_ACTS = "look:kiosk_acts"
     LOOK_SHADOW = "look:shadow"
     LOOK_AUDIT = "look:access-log"
+    LOOK_EXPORT = "look:access-log-export"
 
     # A kiosk was told of patients.
     LOOK_CARD = "look:card"
@@ -77,7 +78,6 @@ class AuditKind(StrEnum):
 
     # What the log itself tells.
     LOG_DELETED = "access-log-deleted"  # blocks that were kept long enough
-    LOG_EXPORTED = "access-log-exported"
 
     # What the hospital's other system did against the rules, to one patient.
     WORD_CORRECTED = "word-corrected"

@@ -4,7 +4,9 @@ A row is sealed by its transaction's commit: the next block takes every row that
 than a sealed one, because its transaction took longer, is in a later block, and in one block.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -110,6 +112,18 @@ def blocks_after(db: ReadTransaction, block: int, limit: int) -> list[Block]:
         "select * from log_blocks where block > :block order by block limit :limit", block=block, limit=limit
     )
     return [Block(*row) for row in rows]
+
+
+def rows_of_blocks(db: ReadTransaction, after: int, until: int) -> dict[int, list[Sequence[Any]]]:
+    """The values of `COLUMNS` of the rows of each block after a number and up to another, in the order of their ids."""
+    found: dict[int, list[Sequence[Any]]] = {}
+    for row in db.rows(
+        f"select {_NAMES}, block from audit where block > :after and block <= :until order by block, audit_id",  # noqa: S608
+        after=after,
+        until=until,
+    ):
+        found.setdefault(row["block"], []).append(tuple(row)[:-1])
+    return found
 
 
 def count_sealed(db: ReadTransaction) -> int:
