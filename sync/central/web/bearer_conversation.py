@@ -109,7 +109,7 @@ class BearerConversation(ABC):
 
     def pong(self, _: dict[str, Any]) -> None:
         """Answers a ping."""
-        self.send(AboutNobody(Pong()))
+        self.tell(AboutNobody(Pong()))
 
     def renew(self, document: dict[str, Any]) -> None:
         """Goes on with a newer token of the same bearer, whose first use this may be."""
@@ -125,13 +125,13 @@ class BearerConversation(ABC):
         self.sender, self._session_hash = found, None
         self.requester = replace(self.requester, who=found.who)
         self.listen()
-        self.send(AboutNobody(Renewed()))
+        self.tell(AboutNobody(Renewed()))
 
     def send_error(self, error: ApiError) -> None:
         """Says what was wrong with a message."""
-        self.send(AboutNobody(ErrorMessage(**msgspec.structs.asdict(error_body(error)))))
+        self.tell(AboutNobody(ErrorMessage(**msgspec.structs.asdict(error_body(error)))))
 
-    def send(self, message: Telling, stands_for: str = "") -> None:
+    def tell(self, message: Telling, stands_for: str = "") -> None:
         """Sends a message. The newest is enough of those with the same `stands_for`."""
         self.socket.send(let_out(self.centre, self.requester, message).decode(), stands_for)
 

@@ -110,7 +110,7 @@ class _Conversation(BearerConversation):
             return
         self._version = message.version
         if message.told is not None:
-            self.send(message.told.within(_whole if isinstance(message, Whole) else _update))
+            self.tell(message.told.within(_whole if isinstance(message, Whole) else _update))
 
 
 def _whole(board: object) -> BoardMessage:

@@ -153,7 +153,7 @@ class _Conversation(BearerConversation):
         if isinstance(told, ApiError):
             self.send_error(told)
         else:
-            self.send(told.within(lambda state: InitialState(cast(CurrentState, state))))
+            self.tell(told.within(lambda state: InitialState(cast(CurrentState, state))))
 
     def _send_update(self, change: PatientChanged) -> None:
         if change.state is not None and change.seen_by == self.requester.actor.role:
@@ -161,7 +161,7 @@ class _Conversation(BearerConversation):
         else:
             told = self._read_state(change.patient_id)
         if not isinstance(told, ApiError):
-            self.send(told.within(lambda state: _update(state, change)), _STATE)
+            self.tell(told.within(lambda state: _update(state, change)), _STATE)
 
     def _read_state(self, patient_id: str) -> Told | ApiError:
         told = read_current_state(self.centre, self.requester.actor, patient_id)
@@ -171,9 +171,9 @@ class _Conversation(BearerConversation):
         if answer.done:
             # The state is JSON already.
             result = ActionDone(cast(CurrentState, msgspec.Raw(answer.body)), str(action_id))
-            self.send(answer.told.within(lambda _: result))
+            self.tell(answer.told.within(lambda _: result))
         else:
-            self.send(self._refusal(answer, action_id))
+            self.tell(self._refusal(answer, action_id))
 
     def _refusal(self, answer: Answer, action_id: object) -> Told:
         """What is said of a refused action, with the state of the patient whom it concerns."""
