@@ -93,7 +93,7 @@ class _Conversation(BearerConversation):
         """Listens, and tells the inbox."""
         self.listen()
         self._told = found = read_inbox(self.centre)
-        self.send(AboutNobody(InboxMessage(OpenInbox(self._viewer_id, found.open, found.viewers))))
+        self.tell(AboutNobody(InboxMessage(OpenInbox(self._viewer_id, found.open, found.viewers))))
 
     def woken(self) -> None:
         """Tells what has changed, and keeps the lease. Whatever may have ended the token is looked at first."""
@@ -106,7 +106,7 @@ class _Conversation(BearerConversation):
         if changed != [] or found != self._told:
             self._told = found
             told = ChangedInbox(self._viewer_id, found.open, found.viewers, changed)
-            self.send(AboutNobody(InboxUpdate(told)))
+            self.tell(AboutNobody(InboxUpdate(told)))
 
     def ended(self) -> None:
         """Leaves the case, and hears of nothing any more. A lease that cannot be ended runs out."""
