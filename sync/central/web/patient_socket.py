@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from sync.central.centre import Centre
 from sync.central.records.audit_kinds import AuditKind
-from sync.central.records.tokens import Bearer, hash_of
+from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer, refused
-from sync.central.services.authentication import authenticate, authenticate_session, refresh, subject_of
+from sync.central.services.authentication import authenticate, refresh, subject_of
 from sync.central.services.current_state import CurrentState, read_current_state
 from sync.central.services.door import let_out
 from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, ErrorBody, error_body, nested_too_deep
@@ -32,7 +32,7 @@ from sync.central.web.endpoints import requester_of
 from sync.central.web.http import decode, no_response, respond_error
 from sync.central.web.origins import FOREIGN_ORIGIN, Origins
 from sync.central.web.patient_api import perform_for
-from sync.central.web.senders import cookie_session, socket_token
+from sync.central.web.senders import socket_sender
 from sync.central.web.socket_messages import (
     ActionDone,
     ActionRefused,
@@ -69,25 +69,16 @@ def add_patient_socket(app: Flask, centre: Centre, places: SocketPlaces, origins
         offer = offer_of(request.environ)
         if offer is None:
             return respond_error(_NO_HANDSHAKE)
-        token = socket_token()
-        session = cookie_session() if token is None else None
-        may_open = origins.may_open_socket if session is None else origins.may_use_cookie
-        if not may_open(request.environ):
+        sender, session_hash = socket_sender(centre, origins, _ROLES)
+        if sender is FOREIGN_ORIGIN:
             return respond_error(FOREIGN_ORIGIN)
-        sender = _sender(token, session)
         named = request.args.get("patient_id")
         subject = sender if isinstance(sender, ApiError) else subject_of(centre, sender, named)
-        session_hash = hash_of(session) if session is not None else None
         found = _conversation(offer.socket, sender, session_hash, subject)
         if isinstance(found, ApiError):
             return respond_error(found)
         offer.accept(found, subprotocol_of(request.environ, "bearer"))
         return no_response()
-
-    def _sender(token: str | None, session: str | None) -> Bearer | ApiError:
-        if session is not None:
-            return authenticate_session(centre, session, _ROLES, request.remote_addr)
-        return authenticate(centre, token, _ROLES, request.remote_addr)
 
     def _conversation(
         socket: OpenSocket, sender: Bearer | ApiError, session_hash: str | None, subject: str | ApiError | None
