@@ -81,7 +81,9 @@ def create_app(
     page = _Page(counter, display, catalogs, dead_s)
     app.add_url_rule("/", view_func=page.show, endpoint="page")
     for folder in _SHARED:
-        app.add_url_rule(f"/{folder}/<name>", view_func=partial(_shared_module, folder), endpoint=f"modules of {folder}")
+        app.add_url_rule(
+            f"/{folder}/<name>", view_func=partial(_shared_module, folder), endpoint=f"modules of {folder}"
+        )
     _serve(app, "GET", "/healthz", lambda: _health(counter))
     _serve(app, "GET", "/api/v1/state", lambda: _json(counter.screen()))
     _serve(app, "POST", "/api/v1/actions", lambda: _act(counter))

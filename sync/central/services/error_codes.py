@@ -58,6 +58,7 @@ CODES: Mapping[str, ErrorCode] = {
     "decided_elsewhere": ErrorCode(_CONFLICT, "The hospital's other system decides this action."),
     "decided_here": ErrorCode(_CONFLICT, "A word of the hospital's other system is about an action of the centre's."),
     "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
+    "case_changed": ErrorCode(_CONFLICT, "Settled now, the case would have another effect than the one that was seen."),
     "cursor_gone": ErrorCode(HTTPStatus.GONE, "The database was restored since the cursor was given: begin again."),
     "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes."),
     "unsupported_media_type": ErrorCode(
