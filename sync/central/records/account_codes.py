@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sync.central.records.accounts import Duty, duties_text, read_duties
+from sync.central.records.duties import Duty, duties_text, read_duties
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 
@@ -13,7 +13,7 @@ class AccountCode(msgspec.Struct, frozen=True):
     code_id: str
     account_id: str | None
     name: str
-    duties: tuple[Duty, ...]
+    duties: frozenset[Duty]
     made_by: str
     made_ms: int
     expires_ms: int

@@ -2,28 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from sync.central.records.duties import Duty, duties_text, read_duties
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 MAX_LOGIN = 40
 _LOGIN = re.compile(rf"[\w.@-]{{2,{MAX_LOGIN}}}")
-
-
-class Duty(StrEnum):
-    """What a person does in the hospital, which opens the pages and endpoints for it. A person may have several."""
-
-    EXAM_ROOM = "exam_room"  # the board
-    RECEPTION = "reception"  # the board, the card desk and the exception inbox
-    ADMINISTRATOR = "administrator"  # accounts, the access log and the settings of the site
-
-
-WARD = (Duty.EXAM_ROOM, Duty.RECEPTION)  # what a staff token that is no person's may do
-ANY_DUTY = tuple(Duty)
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -32,7 +20,7 @@ class Account(msgspec.Struct, frozen=True):
     account_id: str
     login: str
     name: str
-    duties: tuple[Duty, ...]
+    duties: frozenset[Duty]
     created_ms: int
     password_hash: str | None = None
     password_ms: int | None = None
@@ -49,17 +37,6 @@ def login_of(text: str) -> str | None:
     """
     folded = unicodedata.normalize("NFKC", text).strip().casefold()
     return folded if _LOGIN.fullmatch(folded) else None
-
-
-def read_duties(text: str | None) -> tuple[Duty, ...]:
-    """The duties in a column, in the order of the duties."""
-    named = (text or "").split()
-    return tuple(each for each in Duty if each in named)
-
-
-def duties_text(duties: Iterable[Duty]) -> str:
-    """Duties as a column has them."""
-    return " ".join(each for each in Duty if each in tuple(duties))
 
 
 def add_account(db: WriteTransaction, account: Account) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 
 from sync.central.records.account_sessions import Lasting
-from sync.central.records.accounts import Duty
+from sync.central.records.duties import Duty
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from sync.central.network.bearer import ID_LENGTH
-from sync.central.records.accounts import WARD, Duty, duties_text, read_duties
+from sync.central.records.duties import OF_PROGRAMS, Duty, duties_text, read_duties
 from sync.central.records.parts import Part
 from sync.central.store.news import TokenRevoked
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of, each_of
@@ -60,7 +60,7 @@ class Bearer(msgspec.Struct, frozen=True):
     kiosk_id: KioskId | None = None
     name: str = ""
     account_id: str | None = None
-    duties: tuple[Duty, ...] = ()
+    duties: frozenset[Duty] = frozenset()
     expires_ms: int | None = None
     used_ms: int | None = None
     seen_ms: int | None = None
@@ -126,7 +126,7 @@ def issue(
     token: str | None = None,
     renews: str | None = None,
     account_id: str | None = None,
-    duties: tuple[Duty, ...] | None = None,
+    duties: frozenset[Duty] | None = None,
     idle_ms: int | None = None,
 ) -> str:
     """Makes a token and returns it. The database stores its hash alone.
@@ -189,8 +189,17 @@ def valid_tokens(db: ReadTransaction, token_hashes: Collection[str], now_ms: int
 def bearer_of_part(values: tuple[Any, ...], token_hash: str) -> Bearer:
     """A bearer from a row of the part `BEARERS`."""
     role, patient_id, kiosk_id, name, account_id, duties, *times = values
-    may = (WARD if duties is None else read_duties(duties)) if role == Role.STAFF else ()
-    return Bearer(Role(role), token_hash, patient_id, kiosk_id, name, account_id, may, *times)
+    may = OF_PROGRAMS if duties is None else read_duties(duties)
+    return Bearer(
+        Role(role),
+        token_hash,
+        patient_id,
+        kiosk_id,
+        name,
+        account_id,
+        may if role == Role.STAFF else frozenset(),
+        *times,
+    )
 
 
 def ended_bearer(db: ReadTransaction, token_hash: str, now_ms: int) -> tuple[Bearer, TokenState] | None:

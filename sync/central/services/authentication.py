@@ -5,10 +5,10 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from sync.central.centre import Centre
-from sync.central.records.accounts import WARD, Duty
 from sync.central.records.app_tokens import replace_former
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.duties import OF_PROGRAMS, Duty
 from sync.central.records.kiosk_tokens import replace_others
 from sync.central.records.kiosks import ask_for_renewal
 from sync.central.records.patients import patient_named
@@ -55,7 +55,7 @@ def authenticate(
     token: str | None,
     roles: Collection[Role],
     address: str | None = None,
-    duties: Collection[Duty] = WARD,
+    duties: frozenset[Duty] = OF_PROGRAMS,
 ) -> Bearer | ApiError:
     """The bearer of a valid token of one of these roles; of staff, one with any of these duties.
 
@@ -75,7 +75,7 @@ def authenticate_session(
     session: str,
     roles: Collection[Role],
     address: str | None = None,
-    duties: Collection[Duty] = WARD,
+    duties: frozenset[Duty] = OF_PROGRAMS,
 ) -> Bearer | ApiError:
     """As `authenticate`, of the session in a cookie."""
     with centre.store.glance() as db:
@@ -86,23 +86,25 @@ def authenticate_session(
 
 
 def authenticate_person(
-    centre: Centre, session: str, address: str | None, duties: Collection[Duty], *, is_attended: bool
+    centre: Centre, session: str, address: str | None, duties: frozenset[Duty], *, is_attended: bool
 ) -> Bearer | ApiError:
     """As `authenticate_session`, of a person who has signed in. `is_attended`: the person pressed or asked."""
-    found = authenticate_session(centre, session, (Role.STAFF,), address, duties)
-    if isinstance(found, ApiError):
-        return found
+    with centre.store.glance() as db:
+        found = bearer_of_session(db, hash_of(session), centre.clock())
+    if found is None:
+        return _refused(centre, hash_of(session), address)
     if found.account_id is None:
         return _UNAUTHORIZED  # the session of an app's token opens the socket alone
-    if is_attended:
-        _note_seen(centre, found)
-    return found
+    admitted = _admitted(centre, found, (Role.STAFF,), address, duties)
+    if is_attended and isinstance(admitted, Bearer):
+        _note_seen(centre, admitted)
+    return admitted
 
 
 def _admitted(
-    centre: Centre, found: Bearer, roles: Collection[Role], address: str | None, duties: Collection[Duty]
+    centre: Centre, found: Bearer, roles: Collection[Role], address: str | None, duties: frozenset[Duty]
 ) -> Bearer | ApiError:
-    is_fit = found.role is not Role.STAFF or any(each in duties for each in found.duties)
+    is_fit = found.role is not Role.STAFF or bool(found.duties & duties)
     if found.role not in roles or not is_fit:
         note_refusal(centre, AuditKind.REFUSED_ROLE, address, found.who, id_of(found.token_hash))
         return _FORBIDDEN

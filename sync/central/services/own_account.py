@@ -12,9 +12,10 @@ from sync.central.records.account_sessions import (
     end_account_sessions,
     sessions_of_account,
 )
-from sync.central.records.accounts import Duty, account_of_id, change_account
+from sync.central.records.accounts import account_of_id, change_account
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.duties import Duty, in_order
 from sync.central.records.tokens import Bearer, id_of
 from sync.central.services.errors import ApiError
 from sync.central.services.passwords import LONGEST, Passwords, fault_of
@@ -71,7 +72,7 @@ def own_account(centre: Centre, sender: Bearer) -> OwnAccount | ApiError:
     return OwnAccount(
         account.login,
         account.name,
-        account.duties,
+        in_order(account.duties),
         account.password_hash is not None,
         id_of(sender.token_hash),
         now_ms,

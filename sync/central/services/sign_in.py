@@ -13,7 +13,6 @@ from sync.central.records.account_sessions import sign_in
 from sync.central.records.accounts import (
     MAX_LOGIN,
     Account,
-    Duty,
     account_of_id,
     account_of_login,
     change_account,
@@ -21,6 +20,7 @@ from sync.central.records.accounts import (
 )
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.duties import Duty, in_order
 from sync.central.records.sign_in_settings import read_sign_in_settings
 from sync.central.records.sign_ins import forget_browser, is_known_browser, remember_browser
 from sync.central.records.tokens import Bearer, hash_of, revoke
@@ -113,7 +113,7 @@ def begin(db: WriteTransaction, centre: Centre, account: Account, visitor: Visit
     remember_browser(db, hash_of(browser), account.account_id, now_ms)
     detail = {"from": origin_of(visitor.address or ""), "by": way}
     note(db, who_of(account), AuditKind.SIGN_IN, now_ms, detail=detail)
-    return Begun(session, browser, SignedIn(account.name, account.duties))
+    return Begun(session, browser, SignedIn(account.name, in_order(account.duties)))
 
 
 def sign_out(db: WriteTransaction, sender: Bearer, now_ms: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sync.central.network.headers import JSON
-from sync.central.records.accounts import WARD, Duty
+from sync.central.records.duties import OF_PROGRAMS, Duty
 from sync.central.services.error_codes import CODES
 from sync.journey.model import RefusalCode, Role
 from sync.protocol import EndCode
@@ -53,7 +53,7 @@ class Contract(msgspec.Struct, frozen=True):
     by_cookie: bool = False
     takes: tuple[str, ...] = ()
     goes_on: bool = False
-    duties: tuple[Duty, ...] = WARD
+    duties: frozenset[Duty] = OF_PROGRAMS
     of_pages: bool = False
 
     @property

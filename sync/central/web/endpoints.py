@@ -13,7 +13,7 @@ import msgspec
 from flask import Response, request
 
 from sync.central.centre import Centre
-from sync.central.records.accounts import WARD, Duty
+from sync.central.records.duties import OF_PROGRAMS, Duty
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
 from sync.central.services.authentication import actor_of
@@ -51,7 +51,7 @@ class Endpoints:
         body: Body | None = None,
         status: HTTPStatus = HTTPStatus.OK,
         refuses: tuple[str, ...] = (),
-        duty: Duty | tuple[Duty, ...] = WARD,
+        duty: Duty | frozenset[Duty] = OF_PROGRAMS,
     ) -> Callable[[View], Endpoint]:
         """A view for senders with a token of one of these roles: `view(sender, **path)`.
 
@@ -62,7 +62,7 @@ class Endpoints:
         request into the value, or into an ApiError, which is the answer.
         """
         kind = body.kind if body else None
-        duties = duty if isinstance(duty, tuple) else (duty,)
+        duties = frozenset({duty}) if isinstance(duty, Duty) else duty
         contract = Contract(
             title,
             tells,
@@ -96,7 +96,7 @@ class Endpoints:
         *,
         query: type[msgspec.Struct] | None = None,
         body: Body | None = None,
-        duties: tuple[Duty, ...] = WARD,
+        duties: frozenset[Duty] = OF_PROGRAMS,
     ) -> Endpoint:
         """As `endpoint`, for a view that is a part of another one."""
 

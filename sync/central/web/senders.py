@@ -13,7 +13,7 @@ from flask import request
 from sync.central.centre import Centre
 from sync.central.network.bearer import SECURE_SESSION, SESSION, session_in, token_in
 from sync.central.network.web_settings import WebSettings
-from sync.central.records.accounts import WARD, Duty
+from sync.central.records.duties import OF_PROGRAMS, Duty
 from sync.central.records.tokens import Bearer, hash_of
 from sync.central.services.authentication import authenticate, authenticate_person, authenticate_session
 from sync.central.services.errors import ApiError
@@ -64,7 +64,7 @@ def socket_token() -> str | None:
 
 
 def sender_of(
-    centre: Centre, origins: Origins, roles: Collection[Role], duties: Collection[Duty] = WARD
+    centre: Centre, origins: Origins, roles: Collection[Role], duties: frozenset[Duty] = OF_PROGRAMS
 ) -> Bearer | ApiError:
     """The sender of the present request: the bearer of a token, or the person whose page sends the cookie."""
     token = header_token()
@@ -80,7 +80,7 @@ def sender_of(
 
 
 def socket_sender(
-    centre: Centre, origins: Origins, roles: Collection[Role], duties: Collection[Duty] = WARD
+    centre: Centre, origins: Origins, roles: Collection[Role], duties: frozenset[Duty] = OF_PROGRAMS
 ) -> tuple[Bearer | ApiError, str | None]:
     """Who opens a WebSocket, and the hash of the session where a cookie opens it. FOREIGN_ORIGIN is no sender at all.
 

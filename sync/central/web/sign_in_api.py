@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from sync.central.centre import Centre
 from sync.central.network.bearer import session_in
 from sync.central.network.web_settings import WebSettings
-from sync.central.records.accounts import ANY_DUTY
+from sync.central.records.duties import ANY_DUTY
 from sync.central.records.tokens import Bearer
 from sync.central.services.bodies import read_members
 from sync.central.services.door import publish

@@ -12,7 +12,8 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from sync.central.network.bearer import SESSION
-from sync.central.records.accounts import Account, Duty, add_account
+from sync.central.records.accounts import Account, add_account
+from sync.central.records.duties import Duty
 from sync.central.services.passwords import Passwords
 from sync.central.web.senders import CSRF, csrf_of
 from sync.ids import new_id
@@ -30,13 +31,13 @@ class Person:
     account_id: str
     login: str
     name: str
-    duties: tuple[Duty, ...]
+    duties: frozenset[Duty]
     password: str = field(default=PASSWORD, repr=False)
 
 
 def person(online: Online, *duties: Duty, name: str = "김미정", login: str = "") -> Person:
     """A new account in the database, with a password."""
-    made = Person(new_id(), login or f"kim{next(_numbers)}", name, duties or (Duty.RECEPTION,))
+    made = Person(new_id(), login or f"kim{next(_numbers)}", name, frozenset(duties or (Duty.RECEPTION,)))
     account = Account(made.account_id, made.login, name, made.duties, online.centre.clock(), _hash)
     with online.centre.store.write() as db:
         add_account(db, account)

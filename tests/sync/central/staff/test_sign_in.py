@@ -10,7 +10,8 @@ import pytest
 
 from sync.central.network.bearer import SESSION
 from sync.central.records.account_sessions import end_account_sessions
-from sync.central.records.accounts import Duty, account_of_id
+from sync.central.records.accounts import account_of_id
+from sync.central.records.duties import Duty
 from sync.central.services.sign_in_lock import FIRST_WAIT_MS, LONGEST_WAIT_MS, wait_after
 from sync.central.web.senders import CSRF, UNATTENDED, csrf_of
 from tests.sync.central.centre import Centre
@@ -51,7 +52,7 @@ def test_the_name_may_be_typed_in_any_case_and_the_password_in_any_composition(o
     decomposed = __import__("unicodedata").normalize("NFD", PASSWORD)
     assert decomposed != PASSWORD
     assert sign_in(online, " KIM.MJ@Ward ", decomposed).ok
-    assert sign_in(online, who, "another password").status_code == 401
+    assert sign_in(online, who, "another password").status_code == 403
 
 
 def test_no_script_reads_the_cookies_and_no_other_site_sends_them(online: Online):
@@ -175,7 +176,7 @@ def test_another_password_ends_all_sessions_and_begins_a_new_one(online: Online)
     for old in (elsewhere, headers):
         assert online.call("GET", ME, headers=old).status_code == 401
     assert online.call("GET", ME, headers=headers_of_session(online, answer.cookies[SESSION])).ok
-    assert sign_in(online, who).status_code == 401
+    assert sign_in(online, who).status_code == 403
 
 
 # The lock.
@@ -205,7 +206,7 @@ def test_the_right_password_counts_once_the_wait_is_over_and_clears_the_count(on
     clock.now_ms += FIRST_WAIT_MS
     assert sign_in(online, who).ok
     for _ in range(4):
-        assert sign_in(online, who, WRONG).status_code == 401
+        assert sign_in(online, who, WRONG).status_code == 403
     assert sign_in(online, who).ok
     assert "sign-in-locked" in kinds(online)
 
@@ -223,14 +224,14 @@ def test_a_browser_that_is_known_has_a_lock_of_its_own(online: Online):
     who = person(online)
     cookie = f"nk_browser={sign_in(online, who).cookies['nk_browser']}"
     for _ in range(5):
-        assert sign_in(online, who, WRONG, Cookie=cookie).status_code == 401
+        assert sign_in(online, who, WRONG, Cookie=cookie).status_code == 403
     assert sign_in(online, who, Cookie=cookie).status_code == 429
     assert sign_in(online, who).ok
 
 
 def test_guesses_at_many_names_from_one_address_wait_too(online: Online):
     for number in range(30):
-        assert sign_in(online, f"nobody{number}", WRONG).status_code == 401
+        assert sign_in(online, f"nobody{number}", WRONG).status_code == 403
     assert sign_in(online, "nobody-else", WRONG).status_code == 429
 
 
@@ -242,7 +243,7 @@ def test_guesses_at_once_do_not_get_past_the_count(online: Online):
         each.start()
     for each in threads:
         each.join()
-    assert sorted(answers) == [401] * 5 + [429] * 15
+    assert sorted(answers) == [403] * 5 + [429] * 15
 
 
 def test_an_unknown_name_and_a_wrong_password_are_one_answer(online: Online):
