@@ -41,6 +41,7 @@ _TAGS = {
     "session": "For pages of browsers",
     "people": "For the pages of staff: signing in, and one's own account",
     "queue": "The queue, for staff",
+    "board": "The lines of exams, for boards of staff",
     "staff": "A patient's record, for staff",
     "cards": "Cards, for staff",
     "inbox": "Cases that the rules cannot decide, for staff",
