@@ -23,6 +23,7 @@ from sync.central.records.audit_kinds import KEPT_DAYS
 from sync.central.records.document_imports import delete_old_imports
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
+from sync.central.records.presses import delete_old_presses
 from sync.central.records.sessions import delete_ended_sessions
 from sync.central.records.shadow_words import delete_old_words
 from sync.central.records.site import NoSite, read_site
@@ -103,6 +104,7 @@ class Housekeeping:
                 delete_ended_account_tokens(db, now_ms)
                 delete_old_visit_tokens(db, now_ms)
                 delete_old_imports(db, now_ms)
+                delete_old_presses(db, today)
             self._closed_until = today
 
 

@@ -5,6 +5,7 @@ own name for it), `text` for the rest, 0 or 1 for truth, a primary key in every 
 Columns named `*_ms` hold UTC milliseconds, columns named `*_day` ISO dates of the site, and JSON is text.
 """
 
+from sync.central.store.schema_board import BOARD_TABLES
 from sync.central.store.schema_feed import FEED_TABLES
 from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
@@ -263,12 +264,13 @@ _JOURNEYS = (
         visit_id text not null references visits (visit_id),
         primary key (action, proof)
     )""",
-    # Corrections of journeys by staff.
+    # Corrections of journeys by staff, and undone presses that had moved a journey.
     """create table corrections (
         change bigint primary key,
         patient_id text not null references patients (patient_id),
         visit_id text not null,
-        journey_version bigint not null    -- after the correction
+        journey_version bigint not null,   -- after the correction
+        since_version bigint not null      -- the first version with what was corrected; 0: not known
     )""",
     "create index corrections_of_visit on corrections (visit_id, journey_version)",
     """create table actions (
@@ -372,8 +374,20 @@ _ACCESS = (
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
+<<<<<<< HEAD
         *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *SIGN_IN_TABLES),
         *(*LEGACY_TABLES, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
+=======
+        *_SITE,
+        *_PATIENTS,
+        *_JOURNEYS,
+        *_ACCESS,
+        *LEGACY_TABLES,
+        *KIOSK_TABLES,
+        *BOARD_TABLES,
+        *FEED_TABLES,
+        *IMPORT_TABLES,
+>>>>>>> e69d1a256319ed5cc91b9f403f9523a0ce7d159b
     ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)

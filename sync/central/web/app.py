@@ -27,6 +27,7 @@ from sync.central.web.origins import Origins
 from sync.central.web.patient_api import patient_api
 from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
+from sync.central.web.press_api import press_api
 from sync.central.web.queue_api import queue_api
 from sync.central.web.session_api import session_api
 from sync.central.web.shadow_api import shadow_api
@@ -66,6 +67,7 @@ def create_app(
     app.register_blueprint(session_api(centre, endpoints, origins))
     app.register_blueprint(sign_in_api(centre, endpoints, origins, Passwords(), web))
     app.register_blueprint(queue_api(centre, endpoints))
+    app.register_blueprint(press_api(centre, endpoints))
     app.register_blueprint(board_api(endpoints, boards))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))

@@ -52,7 +52,7 @@ _TAGS = {
     "client": "The client library, for pages",
     "health": "For programs that watch the centre",
 }
-_TAG_OF = {"import": "integration", "events": "integration"}
+_TAG_OF = {"import": "integration", "events": "integration", "presses": "queue"}
 _HEADERS = {
     "request-id": {
         "description": "The request's own X-Request-ID, or a new one. The centre's log names it.",

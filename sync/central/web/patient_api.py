@@ -69,6 +69,7 @@ _PERFORM_ACTION = Contract(
     body=PerformAction,
     refuses=(
         *("missing_action_type", "unknown_patient", "card_of_another", "card_blocked", "decided_elsewhere"),
+        "entry_changed",
         *OF_AN_ACTION,
         *BY_THE_RULES,
     ),
