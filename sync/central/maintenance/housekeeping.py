@@ -16,6 +16,7 @@ from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.card_rotation import walk_on
 from sync.central.maintenance.derived_days import derive_days
 from sync.central.maintenance.incarnation import update_marker
+from sync.central.records.account_sessions import delete_ended_account_tokens
 from sync.central.records.appointments import late_bookings, set_appointment_status
 from sync.central.records.audit import delete_old_rows
 from sync.central.records.audit_kinds import KEPT_DAYS
@@ -100,6 +101,7 @@ class Housekeeping:
             delete_old_words(self._centre.store, now_ms)
             with self._centre.store.write(brief=True) as db:
                 delete_ended_sessions(db, now_ms)
+                delete_ended_account_tokens(db, now_ms)
                 delete_old_visit_tokens(db, now_ms)
                 delete_old_imports(db, now_ms)
                 delete_old_presses(db, today)

@@ -34,6 +34,13 @@ CODES: Mapping[str, ErrorCode] = {
     "unauthorized": ErrorCode(HTTPStatus.UNAUTHORIZED, "There is no token, or it is not valid."),
     "visit_ended": ErrorCode(HTTPStatus.UNAUTHORIZED, "The visit of the token is over, or its arrival does not count."),
     "forbidden": ErrorCode(HTTPStatus.FORBIDDEN, "This role may never do that, or the patient is another's."),
+    "wrong_password": ErrorCode(HTTPStatus.FORBIDDEN, "The login name or the password is wrong."),
+    "account_disabled": ErrorCode(HTTPStatus.FORBIDDEN, "The password is right, and the account is disabled."),
+    "weak_password": ErrorCode(_BAD, "A new password is too short, too long, or one that many people have."),
+    "too_many_tries": ErrorCode(
+        HTTPStatus.TOO_MANY_REQUESTS, "Too many tries were wrong: Retry-After says when to try again."
+    ),
+    "stale_page": ErrorCode(HTTPStatus.FORBIDDEN, "The page is of another session than the cookie: load it again."),
     "card_of_another": ErrorCode(HTTPStatus.FORBIDDEN, "The card belongs to another patient than the one named."),
     "foreign_origin": ErrorCode(HTTPStatus.FORBIDDEN, "A page of another site opens the socket, or uses a cookie."),
     "not_identified": ErrorCode(HTTPStatus.FORBIDDEN, "The birth date is another, or too many were tried."),

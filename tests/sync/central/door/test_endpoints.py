@@ -30,7 +30,7 @@ OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-jo
 BOARD = f"{API}/board/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
-SESSION = f"{API}/session/"
+SESSION, ME = f"{API}/session/", f"{API}/me/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
 
 
@@ -107,6 +107,11 @@ ASKED = {
     "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
     "session": ask("POST", SESSION),
     "end of a session": ask("DELETE", SESSION),
+    "sign-in": ask("POST", f"{API}/sign-in/", login="nobody", password="no password of anybody"),
+    "who is signed in": ask("GET", f"{ME}"),
+    "own sessions": ask("GET", f"{ME}sessions/"),
+    "end of an own session": ask("DELETE", f"{ME}sessions/<session_id>/", of=lambda _: {"session_id": "none"}),
+    "own password": ask("POST", f"{ME}password/", current="none", password="no password of anybody"),
     "visit": ask("GET", f"{API}/visit/"),
     "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
     "newer token": ask("POST", f"{API}/token/renew/"),
