@@ -10,6 +10,8 @@ from typing import Any
 from flask import Flask, Response
 
 from sync.central.centre import Centre
+from sync.central.records.duties import Duty
+from sync.central.records.tokens import Bearer
 from sync.central.services.bodies import read_members
 from sync.central.services.case_viewers import (
     RENEW_EVERY_S,
@@ -29,6 +31,7 @@ from sync.central.web.inbox_messages import ChangedInbox, InboxMessage, InboxUpd
 from sync.journey.model import Role
 
 _ROLES = (Role.STAFF,)
+_NOT_RECEPTION = ApiError("forbidden", "The inbox is for the reception.")
 _MOST_NAMED = 100  # cases of one message: of more, any may have changed
 
 
@@ -37,7 +40,11 @@ def add_inbox_socket(app: Flask, centre: Centre, handshakes: Handshakes) -> None
 
     @app.route(INBOX_PATH, websocket=True)
     def open_inbox() -> Response:
-        return handshakes.answer(_ROLES, lambda _: None, lambda opening, _: _Conversation(centre, opening))
+        return handshakes.answer(_ROLES, _may_open, lambda opening, _: _Conversation(centre, opening))
+
+
+def _may_open(sender: Bearer) -> ApiError | None:
+    return None if Duty.RECEPTION in sender.duties else _NOT_RECEPTION
 
 
 class _News:
@@ -135,7 +142,7 @@ class _Conversation(BearerConversation):
             self._leave_case()
             return
         self._case = wanted.exception_id
-        open_case_page(self.centre, self._viewer_id, self._case, self.sender.name)
+        open_case_page(self.centre, self._viewer_id, self._case, self.sender)
         self._renew_at_s = time.monotonic() + RENEW_EVERY_S
         self.check_in_time()
 
@@ -148,7 +155,7 @@ class _Conversation(BearerConversation):
     def _keep_case(self) -> None:
         """Renews the lease, where it is time."""
         if self._case is not None and time.monotonic() >= self._renew_at_s:
-            keep_case_page(self.centre, self._viewer_id, self._case, self.sender.name)
+            keep_case_page(self.centre, self._viewer_id, self._case, self.sender)
             self._renew_at_s = time.monotonic() + RENEW_EVERY_S
 
     def _leave_case(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sync.central.records.case_viewers import LEASE_MS, Viewer, look_at
+from sync.central.records.duties import Duty
 from sync.central.services.case_viewers import read_inbox
 from sync.central.store.news import TokenRevoked
 from sync.central.web.inbox_messages import INBOX_SENT, INBOX_TAKEN
@@ -16,6 +17,7 @@ from sync.journey.model import Role
 from tests.sync.central.box import Box
 from tests.sync.central.held_to_document import hold_message_to_document
 from tests.sync.central.online import API, Online, Socket
+from tests.sync.central.staff.people import headers_of, person
 
 PATH = "/ws/inbox/"
 
@@ -154,3 +156,22 @@ def test_news_that_were_missed_may_be_of_any_case(online: Online):
         message = socket.until("inbox_update")
         hold_message_to_document(message)
         assert message["payload"]["changed"] is None
+
+
+def test_a_person_is_named_by_their_own_name_and_needs_the_duty(online: Online, box: Box):
+    exception_id = new_case(online, box)
+    clerk, nurse = person(online, Duty.RECEPTION, name="박서연"), person(online, Duty.EXAM_ROOM)
+    path = f"{API}/exceptions/{exception_id}/"
+    headers = headers_of(online, clerk)
+    with online.socket(None, path=PATH, headers=headers) as socket:
+        socket.ask("look", exception_id=exception_id)
+        assert names(until_changed(socket, exception_id), exception_id) == ["박서연"]
+        settled = online.call("POST", f"{path}settle/", json={"how": "discard", "reason": "x"}, headers=headers)
+        assert settled.ok
+    shown = online.call("GET", path, online.staff).json()
+    assert (shown["settled_by"], shown["settled_by_name"]) == (f"staff:{clerk.login}", "박서연")
+    others = headers_of(online, nurse)
+    with online.socket(None, path=PATH, headers=others) as socket:
+        assert socket.closed() == 4403
+    for method, way in (("GET", path), ("GET", f"{API}/exceptions/count/"), ("POST", f"{path}preview/")):
+        assert online.call(method, way, json={"how": "apply"}, headers=others).status_code == 403
