@@ -13,7 +13,7 @@ export type AppointmentStatus = "booked" | "arrived" | "waiting" | "in_progress"
 export type ActionType = "scan_nfc" | "register" | "confirm_arrival" | "enter_exam_room" | "complete_exam" | "make_payment" | "leave_hospital" | "call_patient" | "start_exam" | "mark_no_show" | "cancel_appointment" | (string & {});
 
 /** The code of a refusal. */
-export type ErrorCode = "action_id_reused" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "same_patient" | "token_replaced" | "too_large" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | (string & {});
+export type ErrorCode = "account_disabled" | "action_id_reused" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_changed" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "line_moved" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "not_undoable" | "same_patient" | "stale_page" | "token_replaced" | "too_large" | "too_many_tries" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | "weak_password" | "wrong_password" | (string & {});
 
 /** A code with which the socket closes. */
 export type CloseCode = 1000 | 1001 | 1002 | 1006 | 1007 | 1009 | 1011 | 1013 | 4401 | 4404 | 4403;
@@ -28,13 +28,14 @@ export interface ActionDone {
 
 /**
  * The patient, the entry and the room that an action names. Further members are kept with the action.
- * `tag_id` is a card as it was read. The centre replaces it by its keyed hash, at any depth of the payload.
+ * `seen_state` is the state of the entry on the screen of staff: where it has another one now, nothing is done. `tag_id` is a card as it was read. The centre replaces it by its keyed hash, at any depth of the payload.
  */
 export interface ActionPayload {
   readonly patient_id?: string | null;
   readonly queue_id?: string | null;
   readonly exam_id?: string | null;
   readonly room?: string | null;
+  readonly seen_state?: string | null;
   readonly tag_id?: string | null;
 }
 
@@ -48,6 +49,9 @@ export interface ActionRefused {
   readonly code: ErrorCode;
   readonly journey_state?: JourneyState | null;
   readonly available_actions?: readonly ActionType[];
+  readonly entry?: EntryNow | null;
+  readonly next?: EntryNow | null;
+  readonly after?: ChangeAfter | null;
   readonly action_id: unknown;
   readonly payload?: CurrentState | null;
   readonly success: false;
@@ -160,6 +164,30 @@ export interface BoardUpdateMessage {
   readonly payload: BoardUpdate;
 }
 
+/** A person who has a case open. `viewer_id` is the page's. */
+export interface CaseViewer {
+  readonly viewer_id: string;
+  readonly exception_id: string;
+  readonly name: string;
+  readonly since: string;
+}
+
+/** What happened after a press: the action, who did it, and when, as in an entry. */
+export interface ChangeAfter {
+  readonly action: ActionType | null;
+  readonly by: string;
+  readonly by_kind: string;
+  readonly at: string;
+}
+
+/** The same, and the ids of the cases that have come, changed or gone since; null where any may have. */
+export interface ChangedInbox {
+  readonly viewer_id: string;
+  readonly open: number;
+  readonly viewers: readonly (CaseViewer)[];
+  readonly changed: readonly (string)[] | null;
+}
+
 /**
  * The answer of current-state and perform-action, and the payload of the socket's messages.
  * `journey_version` rises with each change of the journey. Of two states that come by two ways, the one with the higher version is the newer one; of one version, that with the later `timestamp`.
@@ -173,12 +201,34 @@ export interface CurrentState {
   readonly journey_version: number;
 }
 
-/** The body of every refused request. Where no patient is concerned, the state is null and no action available. */
+/**
+ * A queue entry as it stands, who brought it into its state, and when. `at` is ISO 8601 with the site's offset.
+ * `by` is a name, and `by_kind` whose name it is, as in the row of a board.
+ */
+export interface EntryNow {
+  readonly queue_id: string;
+  readonly patient_id: string;
+  readonly exam_id: string;
+  readonly queue_number: string;
+  readonly state: string;
+  readonly room: string;
+  readonly by: string;
+  readonly by_kind: string;
+  readonly at: string;
+}
+
+/**
+ * The body of every refused request. Where no patient is concerned, the state is null and no action available.
+ * A press of staff on what is not as their screen shows it is told what is so: `entry` is the entry of the press, `next` the first one of the line, null for an empty line, and `after` what happened after the press to undo.
+ */
 export interface ErrorBody {
   readonly error: string;
   readonly code: ErrorCode;
   readonly journey_state?: JourneyState | null;
   readonly available_actions?: readonly ActionType[];
+  readonly entry?: EntryNow | null;
+  readonly next?: EntryNow | null;
+  readonly after?: ChangeAfter | null;
 }
 
 /** The message of the client was no command, or its patient is not to be had. */
@@ -188,6 +238,9 @@ export interface ErrorMessage {
   readonly code: ErrorCode;
   readonly journey_state?: JourneyState | null;
   readonly available_actions?: readonly ActionType[];
+  readonly entry?: EntryNow | null;
+  readonly next?: EntryNow | null;
+  readonly after?: ChangeAfter | null;
 }
 
 /** Asks for the state. Staff name the patient. */
@@ -196,16 +249,41 @@ export interface FetchInitialState {
   readonly patient_id?: string | null;
 }
 
+/** The inbox on connect. */
+export interface InboxMessage {
+  readonly type: "inbox";
+  readonly payload: OpenInbox;
+}
+
+/** What has changed since the message before. Several changes at once come as one message. */
+export interface InboxUpdate {
+  readonly type: "inbox_update";
+  readonly payload: ChangedInbox;
+}
+
 /** The patient's state: on connect, for `fetch_initial_state`, and after a merge into another record. */
 export interface InitialState {
   readonly type: "initial_state";
   readonly payload: CurrentState;
 }
 
+/** Says which case the page shows from now on; null for none. Others see the person's name beside that case. */
+export interface LookAtCase {
+  readonly command: "look";
+  readonly exception_id?: string | null;
+}
+
 /** Which journey state belongs to a state of the current queue entry, and the other way round. */
 export interface Mappings {
   readonly queue_to_journey: {readonly [name: string]: string};
   readonly journey_to_queue: {readonly [name: string]: string};
+}
+
+/** The number of open cases, and who has which case open. `viewer_id` is the socket's own. */
+export interface OpenInbox {
+  readonly viewer_id: string;
+  readonly open: number;
+  readonly viewers: readonly (CaseViewer)[];
 }
 
 /** Another live entry of the same patient. */
@@ -320,3 +398,7 @@ export type ClientCommand = Ping | FetchInitialState | PerformCommand | Renew;
 export type BoardServerMessage = BoardMessage | BoardUpdateMessage | Pong | Renewed | ErrorMessage;
 
 export type BoardClientCommand = Watch | Ping | Renew;
+
+export type InboxServerMessage = InboxMessage | InboxUpdate | Pong | Renewed | ErrorMessage;
+
+export type InboxClientCommand = LookAtCase | Ping | Renew;

@@ -15,8 +15,9 @@ import requests
 from sync.cards import canonical_tag
 from sync.central.intake.order import Refusal, Report, Result
 from sync.central.records.document_imports import add_import, end_import
-from sync.central.web.asyncapi import BOARD_PATH, PATH
+from sync.central.web.asyncapi import BOARD_PATH, INBOX_PATH, PATH
 from sync.central.web.board_socket import COMMANDS as BOARD_COMMANDS
+from sync.central.web.inbox_socket import COMMANDS as INBOX_COMMANDS
 from sync.central.web.patient_socket import COMMANDS
 from sync.ids import new_id
 from sync.journey.model import STAFF, Role
@@ -29,13 +30,13 @@ OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-jo
 BOARD = f"{API}/board/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
-SESSION = f"{API}/session/"
+SESSION, ME = f"{API}/session/", f"{API}/me/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request of staff, and the patients of whom its answer tells. `of` fills the path."""
+    """A request of staff, and the patients of whom its answer tells. `of` fills the path, `within` the body."""
 
     method: str
     rule: str
@@ -43,6 +44,7 @@ class Ask:
     body: dict[str, Any] | None = None
     query: dict[str, str] | None = None
     of: Fill = lambda _: {}
+    within: Fill = lambda _: {}
 
 
 def ask(method: str, rule: str, *about: str, of: Fill = lambda _: {}, query: Any = None, **body: Any) -> Ask:
@@ -51,6 +53,24 @@ def ask(method: str, rule: str, *about: str, of: Fill = lambda _: {}, query: Any
 
 def act(rule: str, *about: str, action_type: str = "scan_nfc", **payload: Any) -> Ask:
     return ask("POST", rule, *about, action_type=action_type, payload=payload)
+
+
+def press(rule: str, *about: str, within: Fill = lambda _: {}, of: Fill = lambda _: {}, **body: Any) -> Ask:
+    """A press of staff whose body names what the test has found or made."""
+    return Ask("POST", rule, frozenset(about), body, None, of, within)
+
+
+def annas_entry(marked: MarkedOnline) -> dict[str, str]:
+    return {"queue_id": marked.queue_id}
+
+
+def annas_call(marked: MarkedOnline) -> dict[str, str]:
+    """A call of Anna, which can be undone where no request before has done so. It leaves no row of the log."""
+    if not marked.centre.rows("select action_id from presses"):
+        assert marked.centre.act(ANNA, "call_patient", STAFF).done
+        with marked.centre.store.write() as db:
+            db.execute("delete from audit where who = 'staff'")
+    return {"undoes": marked.centre.rows("select action_id from presses")[0]["action_id"]}
 
 
 def case_of(patient_id: str) -> Fill:
@@ -87,6 +107,11 @@ ASKED = {
     "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
     "session": ask("POST", SESSION),
     "end of a session": ask("DELETE", SESSION),
+    "sign-in": ask("POST", f"{API}/sign-in/", login="nobody", password="no password of anybody"),
+    "who is signed in": ask("GET", f"{ME}"),
+    "own sessions": ask("GET", f"{ME}sessions/"),
+    "end of an own session": ask("DELETE", f"{ME}sessions/<session_id>/", of=lambda _: {"session_id": "none"}),
+    "own password": ask("POST", f"{ME}password/", current="none", password="no password of anybody"),
     "visit": ask("GET", f"{API}/visit/"),
     "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
     "newer token": ask("POST", f"{API}/token/renew/"),
@@ -105,6 +130,11 @@ ASKED = {
     "entry": ask("PATCH", QUEUE + "<queue_id>/", ANNA, of=of_anna, state="called"),
     "entry, refused": ask("PATCH", QUEUE + "<queue_id>/", ANNA, of=of_anna, state="completed"),
     "entry of nobody": ask("PATCH", QUEUE + "<queue_id>/", of=of_nobody, state="called"),
+    "call of the next": press(QUEUE + "call-next/", ANNA, within=annas_entry, exam_id="blood", room="7"),
+    "call of one who is not the next": press(QUEUE + "call-next/", ANNA, within=annas_entry, exam_id="desk"),
+    "call of nobody": press(QUEUE + "call-next/", exam_id="blood", queue_id=new_id()),
+    "undo": press(QUEUE + "undo/", ANNA, within=annas_call),
+    "undo of nothing": press(QUEUE + "undo/", undoes=new_id()),
     "history": ask("GET", PATIENTS + "<patient_id>/history/", ANNA, of=of_anna),
     "history of nobody": ask("GET", PATIENTS + "<patient_id>/history/", of=of_nobody),
     "merge": ask("POST", PATIENTS + "<patient_id>/merge/", ANNA, DORA, of=of_anna, patient_id=DORA),
@@ -156,14 +186,18 @@ def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
 def test_every_route_is_asked(marked: MarkedOnline):
     """A new endpoint needs a line in the table, or a test below."""
     rules = {each.rule for each in marked.online.app.url_map.iter_rules() if not each.rule.startswith(OF_PEOPLE)}
-    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {PATH, BOARD_PATH}
+    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {
+        PATH,
+        BOARD_PATH,
+        INBOX_PATH,
+    }
 
 
 def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Response:
     path = wanted.rule
     for name, value in wanted.of(marked).items():
         path = path.replace(f"<{name}>", value)
-    body = {"action_id": new_id(), **wanted.body} if wanted.body is not None else None
+    body = {"action_id": new_id(), **wanted.body, **wanted.within(marked)} if wanted.body is not None else None
     return marked.online.call(wanted.method, path, token, json=body, params=wanted.query)
 
 
@@ -362,6 +396,18 @@ def test_staff_whose_board_shows_a_patient_leave_a_row_at_the_beginning_and_for_
     (row,) = marked.centre.rows("select who, kind, patient_id from audit where kind = 'look:board'")
     assert row["who"].startswith("staff:Nurse")
     assert row["patient_id"] == ANNA
+
+
+def test_every_command_of_the_inbox_tells_of_nobody(marked: MarkedOnline):
+    said = {"look": ({"exception_id": marked.cases[ANNA]}, "inbox_update"), "ping": ({}, "pong")}
+    said["renew"] = ({"token": "nk_unknown"}, "error")
+    assert set(said) == set(INBOX_COMMANDS)
+    for command, (members, answer) in said.items():
+        with marked.online.socket(marked.nurse, path=INBOX_PATH) as socket:
+            socket.ask(command, **members)
+            told = json.dumps([socket.next(), socket.until(answer)])
+            assert marked.told(told, marked.marks()) == set()
+            assert marked.noted() == {}
 
 
 # Kiosks.
