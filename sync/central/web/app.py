@@ -9,6 +9,8 @@ from sync.central.network.web_settings import WebSettings
 from sync.central.web.api_app import ApiApp
 from sync.central.web.card_api import card_api
 from sync.central.web.client_api import add_client_api
+from sync.central.web.desk_api import desk_api
+from sync.central.web.desk_card_api import desk_card_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.events_api import events_api
@@ -59,6 +61,8 @@ def create_app(
     app.register_blueprint(queue_api(centre, endpoints))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
+    app.register_blueprint(desk_api(centre, endpoints))
+    app.register_blueprint(desk_card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
     app.register_blueprint(shadow_api(centre, endpoints))
     app.register_blueprint(events_api(centre, endpoints))
