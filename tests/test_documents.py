@@ -240,8 +240,9 @@ def older_spelling(path: str) -> str:
     return re.sub(r"(current|perform)_(state|action)", r"\1-\2", path)
 
 
-def test_every_route_of_the_centre_is_documented_and_every_documented_route_exists(app: Flask):
-    served = {(method, older_spelling(path)) for method, path in routes(app)}
+def test_every_route_of_the_centre_for_programs_is_documented_and_every_documented_route_exists(app: Flask):
+    pages = ("/staff/", "/page/")  # for people, with what they load
+    served = {(method, older_spelling(path)) for method, path in routes(app) if not path.startswith(pages)}
     assert served == documented_routes()
 
 

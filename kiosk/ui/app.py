@@ -1,10 +1,11 @@
 """The touch screen's web app: the page, its API and its WebSocket, served on loopback only.
 
 `GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave|touch|pace` what a finger does.
-`/ws` offers the same on a socket. `GET /client/NAME` is a module that the page shares with the apps of the centre.
-`GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a simulated reader only. All but
-`/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error` (English) and `code`; a browser
-that opens the page without a cookie gets a page. No URL and no log holds data of a person.
+`/ws` offers the same on a socket. `GET /client/NAME` is a module that the page shares with the apps of the centre,
+`GET /page/NAME` one that it shares with the centre's own pages. `GET /healthz` says whether taps are accepted.
+`/api/v1/demo/cards` exists with a simulated reader only. All but `/healthz` needs the cookie that `GET /open/KEY`
+gives. Every error is JSON with `error` (English) and `code`; a browser that opens the page without a cookie gets a
+page. No URL and no log holds data of a person.
 """
 
 import logging
@@ -38,6 +39,7 @@ from kiosk.ui.messages import (
 )
 from kiosk.ui.sockets import add_page_socket, obey
 from sync.client import modules
+from sync.page import modules as page_modules
 from sync.words.catalogs import TRANSLATIONS as SHARED_WORDS
 from sync.words.catalogs import Catalog, read_catalogs
 
@@ -45,7 +47,9 @@ STATIC = Path(__file__).with_name("static")
 TRANSLATIONS = Path(__file__).with_name("translations")  # the catalogs of the words of this screen alone
 HOMES = (SHARED_WORDS, TRANSLATIONS)
 # What the page takes from the client library.
-_SHARED = {name: modules()[name] for name in ("actions.js", "backoff.js", "channel.js", "latest.js", "timers.js")}
+_OF_CLIENT = {name: modules()[name] for name in ("actions.js", "backoff.js", "channel.js", "latest.js", "timers.js")}
+# The folders of modules that the page shares with the centre's pages.
+_SHARED = {"client": _OF_CLIENT, "page": page_modules()}
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +80,10 @@ def create_app(
 
     page = _Page(counter, display, catalogs, dead_s)
     app.add_url_rule("/", view_func=page.show, endpoint="page")
-    app.add_url_rule("/client/<name>", view_func=_shared_module, endpoint="client")
+    for folder in _SHARED:
+        app.add_url_rule(
+            f"/{folder}/<name>", view_func=partial(_shared_module, folder), endpoint=f"modules of {folder}"
+        )
     _serve(app, "GET", "/healthz", lambda: _health(counter))
     _serve(app, "GET", "/api/v1/state", lambda: _json(counter.screen()))
     _serve(app, "POST", "/api/v1/actions", lambda: _act(counter))
@@ -97,7 +104,8 @@ class _Page:
         self._measures = asdict(measure(display))
         self._catalogs = catalogs
         own = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
-        self._modules = [*(f"/static/{name}" for name in own), *(f"/client/{name}" for name in _SHARED)]
+        shared = (f"/{folder}/{name}" for folder, names in _SHARED.items() for name in names)
+        self._modules = [*(f"/static/{name}" for name in own), *shared]
 
     def show(self) -> str:
         words = self._site_language()
@@ -126,10 +134,10 @@ def _serve(app: Flask, method: str, path: str, view: Callable[[], Response]) -> 
     app.add_url_rule(path, endpoint=f"{method} {path}", view_func=view, methods=[method])
 
 
-def _shared_module(name: str) -> Response:
-    if name not in _SHARED:
+def _shared_module(folder: str, name: str) -> Response:
+    if name not in _SHARED[folder]:
         raise NotFound
-    return send_file(_SHARED[name])
+    return send_file(_SHARED[folder][name])
 
 
 def _act(counter: Counter) -> Response:

@@ -32,7 +32,7 @@ def read_catalogs(*folders: Path) -> tuple[Catalog, ...]:
     """
     messages: dict[str, dict[str, str | list[str]]] = {}
     for folder in folders:
-        catalogs = [_read(path) for path in sorted(folder.glob("*/LC_MESSAGES/messages.po"))]
+        catalogs = [read_catalog(path) for path in sorted(folder.glob("*/LC_MESSAGES/messages.po"))]
         if not catalogs:
             raise ValueError(f"{folder}: there is no catalog of words in it")
         for catalog in catalogs:
@@ -40,7 +40,8 @@ def read_catalogs(*folders: Path) -> tuple[Catalog, ...]:
     return tuple(Catalog(tag, messages[tag]) for tag in sorted(messages))
 
 
-def _read(path: Path) -> Catalog:
+def read_catalog(path: Path) -> Catalog:
+    """Reads one catalog. Raises OSError or ValueError where it cannot be read."""
     # Imported here: Babel takes a megabyte of memory.
     from babel.messages.pofile import PoFileError, read_po
 

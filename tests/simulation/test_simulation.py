@@ -26,7 +26,7 @@ from tests.unmeasured import unmeasured
 LONG = bool(os.environ.get("LONG"))
 ROOT = Path(__file__).parents[2]
 PARTS = 6  # processes can share them
-SCHEDULES = (3000 if LONG else 180) // PARTS
+SCHEDULES = (3000 if LONG else 96) // PARTS
 
 
 @pytest.fixture(scope="module")

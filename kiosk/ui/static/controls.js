@@ -1,9 +1,10 @@
 // The controls of every screen: languages, steps, home, back, staff, contrast, size, posture, and the time left.
 
-import { button, fill, h, icon } from "./dom.js";
+import { button, fill, h, icon } from "/page/dom.js";
 import { ANY_STEP, STEPS } from "./screens/states.js";
-import { _, language, nameOf, ngettext, offered } from "./words.js";
+import { N_, _, language, ngettext, offered, saidIn } from "/page/words.js";
 
+const OWN_NAME = N_("This language's own name");
 const at = (id) => document.getElementById(id);
 
 /** Shows the kiosk's name, and the languages to choose from. */
@@ -23,7 +24,7 @@ export function showHead(screen, person) {
         onclick: () => person.choose(tag),
       },
       tag === language() && icon("check"),
-      h("span", {}, nameOf(tag)),
+      h("span", {}, saidIn(tag, OWN_NAME)),
     ),
   );
   fill(at("languages"), choices);

@@ -1,8 +1,8 @@
 // The dialogs on top of the page: where the staff are, and the demo's cards.
 
 import { seconds } from "./controls.js";
-import { button, fill, h, icon } from "./dom.js";
-import { _ } from "./words.js";
+import { button, fill, h, icon } from "/page/dom.js";
+import { _ } from "/page/words.js";
 
 const at = (id) => document.getElementById(id);
 

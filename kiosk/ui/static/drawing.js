@@ -2,13 +2,13 @@
 
 import { showHead, showSteps, showTime, showTools, showWays } from "./controls.js";
 import { dialogOpen, openHelp, showCards, showDemoStrip, showHelp } from "./dialogs.js";
-import { button, fill, h, icon } from "./dom.js";
+import { button, fill, h, icon } from "/page/dom.js";
 import { attract } from "./screens/attract.js";
 import { refusedCard, unknownCard } from "./screens/cards.js";
 import { apart, journey } from "./screens/journey.js";
 import { outage, starting } from "./screens/outage.js";
 import { stillHere } from "./screens/still_here.js";
-import { _, language } from "./words.js";
+import { _, language } from "/page/words.js";
 
 const SLACK_PX = 6; // shadows and borders, nothing to scroll for
 

@@ -11,7 +11,7 @@ import { draw, drawMore } from "./drawing.js";
 import { watchFingers } from "./finger.js";
 import { keepMeasure, millimetre } from "./millimetre.js";
 import { Person } from "./person.js";
-import { N_, loadCatalogs, offered } from "./words.js";
+import { N_, loadCatalogs, offered } from "/page/words.js";
 
 const SETTINGS_STAY_S = 60;
 const GRACE_MS = 2_000; // how long the daemon may be silent before the page says so

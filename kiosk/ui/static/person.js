@@ -1,7 +1,7 @@
 // The settings of the person at the screen: language, contrast, size, posture. They stay in memory alone, and the next
 // person starts with the kiosk's own.
 
-import { setLanguage } from "./words.js";
+import { setLanguage } from "/page/words.js";
 
 const ZOOMS = [1, 1.5, 2];
 

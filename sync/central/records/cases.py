@@ -68,6 +68,27 @@ class InboxCase:
     last_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """The cases that a list shows: of one kiosk, of one code, opened before a moment; None for any."""
+
+    kiosk_id: str | None = None
+    code: str | None = None
+    before_ms: int | None = None
+
+
+ALL_CASES = CaseFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseGroup:
+    """The number of open cases of one code and one kiosk. `kiosk_id` is None for cases about no kiosk."""
+
+    code: str
+    kiosk_id: str | None
+    count: int
+
+
 def open_case(db: WriteTransaction, exception_id: str, new: NewCase, now_ms: int) -> None:
     """Adds a case to the inbox."""
     db.write(
@@ -108,17 +129,23 @@ def open_or_repeat(db: WriteTransaction, exception_id: str, new: NewCase, now_ms
     return exception_id
 
 
-def open_cases_of_kiosk(db: ReadTransaction, period: Period, after: str, limit: int) -> list[InboxCase]:
-    """The open cases of a kiosk, of a period of opening, by their ids: `limit` of them after the id `after`."""
+def open_cases_of_kiosk(
+    db: ReadTransaction, period: Period, after: str, limit: int, code: str | None = None
+) -> list[InboxCase]:
+    """The open cases of a kiosk, of a period of opening, by their ids: `limit` of them after the id `after`.
+
+    With `code` only those of this code.
+    """
     rows = db.rows(
         "select * from exceptions where kiosk_id = :kiosk_id and settled_ms is null and opened_ms >= :since_ms"
         " and (cast(:until_ms as bigint) is null or opened_ms <= :until_ms) and exception_id > :after"
-        " order by exception_id limit :limit",
+        " and (cast(:code as text) is null or code = :code) order by exception_id limit :limit",
         kiosk_id=period.kiosk_id,
         since_ms=period.since_ms,
         until_ms=period.until_ms,
         after=after,
         limit=limit,
+        code=code,
     )
     return [_case(row) for row in rows]
 
@@ -129,19 +156,49 @@ def read_case(db: ReadTransaction, exception_id: str) -> InboxCase | None:
     return _case(row) if row else None
 
 
-def open_cases(db: ReadTransaction, after: InboxCase | None, limit: int) -> list[InboxCase]:
+def open_cases(
+    db: ReadTransaction, after: InboxCase | None, limit: int, which: CaseFilter = ALL_CASES
+) -> list[InboxCase]:
     """The open cases, oldest first: `limit` of them after the case `after`, or from the first."""
     rows = db.rows(
         f"select * from exceptions where {_OPEN_AFTER} order by opened_ms, exception_id limit :limit",  # noqa: S608
-        **_place(after),
+        **_place(after, which),
         limit=limit,
     )
     return [_case(row) for row in rows]
 
 
-def count_open_cases(db: ReadTransaction, after: InboxCase | None = None) -> int:
+def count_open_cases(db: ReadTransaction, after: InboxCase | None = None, which: CaseFilter = ALL_CASES) -> int:
     """The number of open cases after the case `after`, or of all."""
-    return int(db.value(f"select count(*) from exceptions where {_OPEN_AFTER}", **_place(after)))  # noqa: S608
+    return int(db.value(f"select count(*) from exceptions where {_OPEN_AFTER}", **_place(after, which)))  # noqa: S608
+
+
+def groups_of_open_cases(db: ReadTransaction) -> list[CaseGroup]:
+    """The open cases by code and kiosk."""
+    rows = db.rows(
+        "select code, kiosk_id, count(*) as count from exceptions where settled_ms is null and code <> :elsewhere"
+        " group by code, kiosk_id order by code, kiosk_id",
+        elsewhere=Code.DECIDED_ELSEWHERE.value,
+    )
+    return [CaseGroup(row["code"], row["kiosk_id"], row["count"]) for row in rows]
+
+
+def settled_cases(db: ReadTransaction, since_ms: int, before: InboxCase | None, limit: int) -> list[InboxCase]:
+    """The cases that were settled from a moment on, the last one first: `limit` of them, those before the case
+    `before`.
+    """
+    rows = db.rows(
+        f"select * from exceptions where {_SETTLED_BEFORE} order by settled_ms desc, exception_id desc limit :limit",  # noqa: S608
+        **_settled_place(since_ms, before),
+        limit=limit,
+    )
+    return [_case(row) for row in rows]
+
+
+def count_settled_cases(db: ReadTransaction, since_ms: int, before: InboxCase | None) -> int:
+    """The number of cases that were settled from a moment on, before the case `before`."""
+    place = _settled_place(since_ms, before)
+    return int(db.value(f"select count(*) from exceptions where {_SETTLED_BEFORE}", **place))  # noqa: S608
 
 
 def has_open_case(db: ReadTransaction, code: str, kiosk_id: str) -> bool:
@@ -197,12 +254,35 @@ def close_case(db: WriteTransaction, exception_id: str, who: str, settlement: Ma
 # An action that waits for the hospital's other system is none for staff yet.
 _OPEN_AFTER = (
     f"settled_ms is null and code <> '{Code.DECIDED_ELSEWHERE}' and (opened_ms, exception_id) > (:after_ms, :after)"
+    " and (cast(:kiosk_id as text) is null or kiosk_id = :kiosk_id)"
+    " and (cast(:code as text) is null or code = :code)"
+    " and (cast(:before_ms as bigint) is null or opened_ms < :before_ms)"
 )
+_SETTLED_BEFORE = "settled_ms >= :since_ms and (settled_ms, exception_id) < (:before_ms, :before)"
 
 
-def _place(after: InboxCase | None) -> dict[str, object]:
+def _place(after: InboxCase | None, which: CaseFilter) -> dict[str, object]:
     """The parameters of `_OPEN_AFTER`."""
-    return {"after_ms": after.opened_ms if after else -1, "after": after.exception_id if after else ""}
+    return {
+        "after_ms": after.opened_ms if after else -1,
+        "after": after.exception_id if after else "",
+        "kiosk_id": which.kiosk_id,
+        "code": which.code,
+        "before_ms": which.before_ms,
+    }
+
+
+def _settled_place(since_ms: int, before: InboxCase | None) -> dict[str, object]:
+    """The parameters of `_SETTLED_BEFORE`."""
+    before_ms = before.settled_ms if before else None
+    return {
+        "since_ms": since_ms,
+        "before_ms": _NEVER_MS if before_ms is None else before_ms,
+        "before": before.exception_id if before else "",
+    }
+
+
+_NEVER_MS = 1 << 62
 
 
 def _case(row: Row) -> InboxCase:

@@ -49,6 +49,11 @@ def kiosks(db: ReadTransaction) -> list[Kiosk]:
     return [kiosk_of_columns(*row) for row in db.rows("select * from kiosks order by enrolled_ms, kiosk_id")]
 
 
+def kiosk_names(db: ReadTransaction) -> dict[str, str]:
+    """The names of all kiosks, by their ids."""
+    return {row["kiosk_id"]: row["name"] for row in db.rows("select kiosk_id, name from kiosks")}
+
+
 def is_prefix_of_kiosk(db: ReadTransaction, ticket_prefix: str) -> bool:
     """Whether a kiosk has this ticket prefix, or had it before it was revoked."""
     return db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=ticket_prefix) is not None

@@ -73,6 +73,22 @@ def name_and_language(db: ReadTransaction, patient_id: str) -> tuple[str, str]:
     return row["masked_name"], row["language"]
 
 
+def people_named(db: ReadTransaction, names: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """The patients whom ids and aliases mean, by these: patient_id, name, masked_name and birth_date of each.
+
+    Unknown ids are left out.
+    """
+    places, parameters = each_of("name", names or ("",))
+    columns = "p.patient_id, p.name, p.masked_name, p.birth_date"
+    rows = db.rows(
+        f"select p.patient_id as named, {columns} from patients p where p.patient_id in {places}"  # noqa: S608
+        f" union all select a.alias_id, {columns} from patient_aliases a"
+        f" join patients p on p.patient_id = a.patient_id where a.alias_id in {places}",
+        **parameters,
+    )
+    return {row["named"]: dict(row) for row in rows}
+
+
 def read_patient(db: ReadTransaction, patient_id: str) -> dict[str, Any] | None:
     """The row of a patient by column: name, masked_name, language and birth_date among them; None for an unknown id."""
     row = db.row("select * from patients where patient_id = :patient_id", patient_id=patient_id)

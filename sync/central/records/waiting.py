@@ -185,6 +185,12 @@ def case_of_visits(db: ReadTransaction, visit_ids: Collection[str], kiosk_id: st
     return str(row["exception_id"]) if row else None
 
 
+def case_of_waiting(db: ReadTransaction, verdict_id: str) -> str | None:
+    """The case in which an action waits; None for an action that waits in none."""
+    row = db.row("select exception_id from waiting where verdict_id = :verdict_id", verdict_id=verdict_id)
+    return str(row["exception_id"]) if row else None
+
+
 def has_waiting(db: ReadTransaction, exception_id: str) -> bool:
     """Whether any action waits in a case."""
     return db.row("select 1 from waiting where exception_id = :exception_id", exception_id=exception_id) is not None

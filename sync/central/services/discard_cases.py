@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
 
 from sync.central.centre import Centre
 from sync.central.records.cases import NOT_TAKEN_BACK, InboxCase, open_cases_of_kiosk
@@ -12,14 +15,16 @@ from sync.central.records.first_read import Wanted, first_read
 from sync.central.records.kiosks import read_kiosk
 from sync.central.records.quarantine import quarantined_verdicts
 from sync.central.records.waiting import waiting_of_case
+from sync.central.services.bodies import GivenReason, Name
 from sync.central.services.errors import NO_KIOSK, ApiError
-from sync.central.services.inbox import settle_in_action
 from sync.central.services.once import ActionContext
 from sync.central.services.portions import in_portions
 from sync.central.services.requester import Requester
-from sync.central.services.requests import NO_REASON_GIVEN, ActionRequest, is_given
+from sync.central.services.requests import MAX_ID, NO_REASON_GIVEN, ActionRequest, is_given
+from sync.central.services.settle_case import settle_in_action
 from sync.central.services.settlement import Settlement
 from sync.central.store.transactions import WriteTransaction
+from sync.journey.model import KioskId
 
 AT_ONCE = 50  # cases of one call
 
@@ -38,7 +43,7 @@ class Discarded(StrEnum):
 class Discarding:
     """One order to discard the cases of a kiosk that were opened in a period, for a reason.
 
-    `with_reports`: those too that only tell staff something.
+    `with_reports`: those too that only tell staff something. With `code` only those of this code.
     """
 
     centre: Centre
@@ -46,6 +51,7 @@ class Discarding:
     period: Period
     reason: str
     with_reports: bool
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,46 @@ class Portion:
 
     counts: Mapping[str, int]
     after: str | None
+
+
+class DiscardCases(msgspec.Struct, frozen=True, kw_only=True):
+    """The open cases of a kiosk that are to be discarded, for a reason; with `code` only those of this code.
+
+    A call discards 50 cases at most. `after` is that of the answer before, empty at first. `until_ms` is that of the
+    first answer: a case that was opened later stays. In a `trial` nothing changes.
+    """
+
+    kiosk_id: Name
+    reason: GivenReason
+    code: Name | None = None
+    after: Annotated[str, msgspec.Meta(max_length=MAX_ID)] = ""
+    until_ms: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] | None = None
+    trial: bool = False
+
+
+class DiscardedCases(msgspec.Struct, frozen=True):
+    """How many cases of one call were discarded, or would be, and how many stay for staff to settle one by one.
+
+    `after` begins the next call; null after the last one.
+    """
+
+    discarded: int
+    left: int
+    after: str | None
+    until_ms: int
+
+
+def discard_some(centre: Centre, requester: Requester, wanted: DiscardCases) -> DiscardedCases | ApiError:
+    """The DiscardedCases of one call. A repeat finds those cases settled, and discards none twice."""
+    until_ms = centre.clock() if wanted.until_ms is None else wanted.until_ms
+    with centre.store.read() as db:
+        if read_kiosk(db, wanted.kiosk_id) is None:
+            return NO_KIOSK
+    period = Period(KioskId(wanted.kiosk_id), 0, until_ms)
+    discarding = Discarding(centre, requester, period, wanted.reason, with_reports=True, code=wanted.code)
+    found = discard_portion(discarding, wanted.after, trial=wanted.trial)
+    discarded = found.counts.get(Discarded.DISCARDED.value, 0)
+    return DiscardedCases(discarded, sum(found.counts.values()) - discarded, found.after, until_ms)
 
 
 def begin_discarding(centre: Centre, kiosk_id: str, reason: str) -> Period | ApiError:
@@ -68,7 +114,7 @@ def discard_portion(discarding: Discarding, after: str, *, trial: bool = False) 
     """Discards the first cases after the id `after`. In a trial nothing changes, and the counts are the same."""
     centre = discarding.centre
     with centre.store.read() as db:
-        cases = open_cases_of_kiosk(db, discarding.period, after, AT_ONCE)
+        cases = open_cases_of_kiosk(db, discarding.period, after, AT_ONCE, discarding.code)
 
     def discard(db: WriteTransaction, case: InboxCase) -> Discarded:
         return _discard(discarding, db, case)

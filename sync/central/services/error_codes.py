@@ -48,6 +48,7 @@ CODES: Mapping[str, ErrorCode] = {
     "decided_elsewhere": ErrorCode(_CONFLICT, "The hospital's other system decides this action."),
     "decided_here": ErrorCode(_CONFLICT, "A word of the hospital's other system is about an action of the centre's."),
     "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
+    "case_changed": ErrorCode(_CONFLICT, "Settled now, the case would have another effect than the one that was seen."),
     "possible_double": ErrorCode(_CONFLICT, "Records that the sender has not seen may be of the same person."),
     "patient_exists": ErrorCode(_CONFLICT, "A patient has this hospital number already."),
     "kiosk_away": ErrorCode(_CONFLICT, "The kiosk does not call the centre now, so its screen cannot ask for a card."),

@@ -34,6 +34,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
 CARD_BLOCKED = ApiError("card_blocked", "The card is blocked: it was reported lost. Unblock it first.")
 CARD_OF_ANOTHER = ApiError("card_of_another", "The card belongs to another patient.")
 UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
+NO_CASE = ApiError("not_found", "There is no such case.")
 NO_KIOSK = ApiError("not_found", "There is no such kiosk.")
 NO_OBJECT = ApiError("malformed", "The body must be a JSON object.")
 MISSING_PATIENT_ID = ApiError("missing_patient_id", "A request with a staff token must name the patient: patient_id.")

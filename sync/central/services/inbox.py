@@ -1,60 +1,88 @@
-"""The exception inbox: staff list its cases, show one, and settle one."""
+"""The exception inbox: staff list its cases, show one, see what a settlement would do, and settle one."""
 
-import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.conflicts.gather import JudgingContext, judging_context
-from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
-from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
-from sync.central.records.bindings import BindingOrigin
-from sync.central.records.cases import close_case, read_case
-from sync.central.records.identities import read_identities
+from sync.central.records.cases import CaseFilter, InboxCase, groups_of_open_cases, read_case
 from sync.central.records.journeys import read_journey
+from sync.central.records.kiosks import kiosk_names
 from sync.central.records.patients import patient_named
-from sync.central.records.quarantine import quarantined_verdicts
 from sync.central.records.site import read_site
-from sync.central.records.verdicts import latest_verdict
-from sync.central.records.waiting import WaitingAction, waiting_of_case
 from sync.central.services.answers import Answer
-from sync.central.services.bind_card import bind_in_action, rejudge_bound
-from sync.central.services.case_card import read_case_card
-from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.services.inbox_views import case_page, case_view, settlements_of
+from sync.central.services.bodies import Name
+from sync.central.services.errors import NO_CASE, ApiError
+from sync.central.services.foresee_case import foresee
+from sync.central.services.inbox_views import case_page, case_view, settled_page
 from sync.central.services.lists import FIRST, Page
 from sync.central.services.named_patients import named_patients
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.settle_case import SettledCase, settle_in_action
 from sync.central.services.settlement import Settlement
 from sync.central.services.told import Told, told_of
-from sync.central.store.errors import is_of_the_action
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.journey.model import BindingId, PatientId, VisitId
-from sync.protocol import Code, Verdict
+from sync.central.store.transactions import ReadTransaction
+from sync.clock import MINUTE_MS
 
-log = logging.getLogger(__name__)
+_NOT_AFTER = ApiError("not_found", "after must name a case.")
+_CHANGED = ApiError("case_changed", "Settled now, the case would have another effect than the one that was seen.")
 
-_NO_CASE = ApiError("not_found", "There is no such case.")
-_NOT_APPLICABLE = ApiError("not_applicable", "The rules do not allow the action in the patient's present state.")
-_APPLIES_TO_NOBODY = ApiError(
-    "not_applicable",
-    "The centre knows no patient of the action. Reassign the case to the patient, with bind for the card.",
-)
-_FAILS_INSIDE = ApiError("not_applicable", "The action still cannot be judged: internal error.")
+
+class CasesAsked(Page, frozen=True, kw_only=True):
+    """The open cases of a kiosk, of a code, and of those that wait for at least so many minutes; without them all."""
+
+    kiosk_id: Name | None = None
+    code: Name | None = None
+    minutes: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] | None = None
+
+
+class CaseCount(msgspec.Struct, frozen=True):
+    """The number of open cases of one code and one kiosk. Both members of the kiosk are null where there is none."""
+
+    code: str
+    kiosk_id: str | None
+    kiosk_name: str | None
+    count: int
+
+
+class CaseCounts(msgspec.Struct, frozen=True):
+    """The number of open cases, and of those of each code and kiosk."""
+
+    open: int
+    groups: list[CaseCount]
 
 
 def list_cases(centre: Centre, page: Page = FIRST) -> Told | ApiError:
-    """A CasePage of the open cases."""
+    """A CasePage of the open cases. A CasesAsked chooses among them."""
+    which = _filter(page, centre.clock()) if isinstance(page, CasesAsked) else CaseFilter()
     with centre.store.read() as db:
-        begin = read_case(db, page.after) if page.after is not None else None
-        if page.after is not None and begin is None:
-            return ApiError("not_found", "after must name a case.")
-        shown = case_page(db, read_site(db), begin, page.limit)
+        begin = _case_after(db, page)
+        if isinstance(begin, ApiError):
+            return begin
+        shown = case_page(db, read_site(db), begin, page.limit, which)
+        return told_of(shown, AuditKind.LOOK_CASES, named_patients(db, shown))
+
+
+def count_cases(centre: Centre) -> CaseCounts:
+    """The CaseCounts of the inbox."""
+    with centre.store.read() as db:
+        names, groups = kiosk_names(db), groups_of_open_cases(db)
+    shown = [CaseCount(each.code, each.kiosk_id, names.get(each.kiosk_id or ""), each.count) for each in groups]
+    return CaseCounts(sum(each.count for each in groups), shown)
+
+
+def list_settled(centre: Centre, page: Page = FIRST) -> Told | ApiError:
+    """The SettledCases of today."""
+    now_ms = centre.clock()
+    with centre.store.read() as db:
+        site, before = read_site(db), _case_after(db, page)
+        if isinstance(before, ApiError):
+            return before
+        shown = settled_page(db, site, site.site_day(now_ms), before, page.limit)
         return told_of(shown, AuditKind.LOOK_CASES, named_patients(db, shown))
 
 
@@ -64,7 +92,7 @@ def show_case(centre: Centre, exception_id: str) -> Told | ApiError:
     with centre.store.read() as db:
         site, case = read_site(db), read_case(db, exception_id)
         if case is None:
-            return _NO_CASE
+            return NO_CASE
         patient_id = patient_named(db, case.patient_id) if case.patient_id else None
         journey = read_journey(db, centre.definitions, patient_id, site.day(now_ms)) if patient_id else None
         shown = case_view(db, centre.definitions, site, case, journey, now_ms)
@@ -72,137 +100,41 @@ def show_case(centre: Centre, exception_id: str) -> Told | ApiError:
 
 
 def settle(centre: Centre, requester: Requester, exception_id: str, request: ActionRequest) -> Answer:
-    """Settles a case. The payload is that of `read_settlement()`."""
+    """Settles a case. The payload is that of `read_settlement()`.
+
+    Where the payload names what was `seen`, the settlement must have that effect still.
+    """
 
     def act(context: ActionContext, _: Subject) -> SettledCase | ApiError:
-        return settle_in_action(context, exception_id, Settlement(request.payload["how"]))
+        changed = _changed_since(context, exception_id)
+        return changed or settle_in_action(context, exception_id, Settlement(request.payload["how"]))
 
     return once(centre, requester, request, lambda _: Subject(exception_id), act, _patients_in)
 
 
-class SettledVerdict(msgspec.Struct, frozen=True):
-    """The new verdict on an action of a case that was settled."""
+def _changed_since(context: ActionContext, exception_id: str) -> ApiError | None:
+    """The error where the settlement would have another effect than the one that was seen.
 
-    action_id: str
-    verdict: Verdict
-    code: Code
-    revision: int
-    patient_id: str | None
+    A settlement that is refused by now gets that refusal instead.
+    """
+    seen = context.request.named("seen")
+    foreseen = foresee(context, exception_id) if seen is not None else None
+    if foreseen is None or isinstance(foreseen, ApiError):
+        return foreseen
+    return None if foreseen.refusal is not None or foreseen.seen == seen else _CHANGED
 
 
-class SettledCase(msgspec.Struct, frozen=True):
-    """A case that was settled. `binding_id` is that of a card that was bound with it."""
+def _filter(asked: CasesAsked, now_ms: int) -> CaseFilter:
+    before_ms = None if asked.minutes is None else now_ms - asked.minutes * MINUTE_MS
+    return CaseFilter(asked.kiosk_id, asked.code, before_ms)
 
-    exception_id: str
-    settled: Settlement
-    verdicts: list[SettledVerdict]
-    binding_id: str | None
+
+def _case_after(db: ReadTransaction, page: Page) -> InboxCase | ApiError | None:
+    """The case after which a page begins; None for the first page."""
+    if page.after is None:
+        return None
+    return read_case(db, page.after) or _NOT_AFTER
 
 
 def _patients_in(settled: Mapping[str, Any]) -> list[str | None]:
     return [each["patient_id"] for each in settled["verdicts"]]
-
-
-def settle_in_action(context: ActionContext, exception_id: str, how: Settlement) -> SettledCase | ApiError:
-    """Settles a case in the transaction of an action, and returns the value of the answer."""
-    db, request, now_ms, who = context.db, context.request, context.now_ms, context.requester.who
-    case = read_case(db, exception_id)
-    if case is None:
-        return _NO_CASE
-    waiting = waiting_of_case(db, exception_id)
-    allowed = settlements_of(case, waiting)
-    if how not in allowed:
-        words = f"The case can be settled by: {', '.join(allowed)}." if allowed else "The case is settled already."
-        return ApiError("not_allowed", words)
-    binding_id = _judge_or_undo(context, exception_id, waiting, how) if waiting else None
-    if isinstance(binding_id, ApiError):
-        return binding_id
-    if not waiting:
-        _discard_quarantined(db, exception_id, now_ms)
-    settlement = {"how": how, "reason": request.payload.get("reason", ""), "patient_id": request.named("patient_id")}
-    if binding_id is not None:
-        settlement["binding_id"] = binding_id
-    close_case(db, exception_id, who, settlement, now_ms)
-    detail = {"exception_id": exception_id, "how": how}
-    note(db, who, AuditKind.SETTLE, now_ms, action_id=request.action_id, detail=detail)
-    verdicts = [_verdict(db, each.verdict_id) for each in waiting]
-    return SettledCase(exception_id, how, verdicts, binding_id)
-
-
-def _judge_or_undo(
-    context: ActionContext, exception_id: str, waiting: list[WaitingAction], how: Settlement
-) -> BindingId | ApiError | None:
-    """Judges the actions of a case, and returns the binding that staff made with it. Undoes both where one action fails
-    with an internal error.
-    """
-    judging = judging_context(context.db, context.centre.definitions, context.centre.ids, context.now_ms)
-    try:
-        with context.db.savepoint():
-            if how is Settlement.REASSIGN:
-                return _reassign(context, judging, exception_id, waiting)
-            return _judge(context, judging, waiting, how)
-    except Exception as error:
-        if not is_of_the_action(error):
-            raise
-        log.error("a case cannot be settled by %s: %s", how, type(error).__name__)  # noqa: TRY400
-        return _FAILS_INSIDE
-
-
-def _judge(
-    context: ActionContext, judging: JudgingContext, waiting: list[WaitingAction], how: Settlement
-) -> ApiError | None:
-    db = context.db
-    if how is Settlement.DISCARD:
-        discard_case(db, judging, waiting)
-        return None
-    if apply_case(db, judging, waiting):
-        return None
-    return _NOT_APPLICABLE if _is_known_patient(db, waiting[0]) else _APPLIES_TO_NOBODY
-
-
-def _reassign(
-    context: ActionContext, judging: JudgingContext, exception_id: str, waiting: list[WaitingAction]
-) -> BindingId | ApiError | None:
-    """Judges the actions of a case as another patient's and, where staff want it, binds their card to the patient.
-
-    The other actions that waited for the card are judged too. Where the card cannot be bound, nothing is written.
-    """
-    db, named = context.db, context.request.named("patient_id")
-    patient_id = patient_named(db, named) if named else None
-    if patient_id is None:
-        return UNKNOWN_PATIENT
-    card, binding_id = read_case_card(db, exception_id), None
-    cards = context.centre.keys.stored(card.cards)
-    if context.request.payload.get("bind"):
-        binding_id = card.fault or bind_in_action(context, patient_id, cards, BindingOrigin.CASE)
-        if isinstance(binding_id, ApiError):
-            return binding_id
-    reassign_case(db, judging, waiting, patient_id, _visit_for(db, judging, patient_id))
-    if binding_id is not None:
-        rejudge_bound(context, cards)
-    return binding_id
-
-
-def _is_known_patient(db: ReadTransaction, waiting: WaitingAction) -> bool:
-    intent = waiting.intent
-    found = read_identities(db, intent.patient_id, intent.card, intent.binding_id)
-    return found.patient is not None or (intent.provisional and found.card_holder is not None)
-
-
-def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: PatientId) -> VisitId:
-    """The visit for reassigned actions: the patient's open visit, else a new id for the visit that they open."""
-    journey = read_journey(db, judging.definitions, patient_id, judging.today)
-    assert journey is not None
-    return journey.visit_id or VisitId(judging.ids())
-
-
-def _discard_quarantined(db: WriteTransaction, exception_id: str, now_ms: int) -> None:
-    """Discards the quarantined records of a case without actions."""
-    for verdict_id in quarantined_verdicts(db, exception_id):
-        discard_verdict(db, verdict_id, now_ms)
-
-
-def _verdict(db: ReadTransaction, verdict_id: str) -> SettledVerdict:
-    record = latest_verdict(db, verdict_id)
-    assert record is not None
-    return SettledVerdict(verdict_id, record.verdict, record.code, record.revision, record.patient_id)

@@ -5,15 +5,24 @@ from typing import Any
 
 import msgspec
 
-from sync.central.records.cases import InboxCase, count_open_cases, open_cases
-from sync.central.records.kiosks import read_kiosk
-from sync.central.records.patients import name_and_language
+from sync.central.records.cases import (
+    ALL_CASES,
+    CaseFilter,
+    InboxCase,
+    count_open_cases,
+    count_settled_cases,
+    open_cases,
+    settled_cases,
+)
+from sync.central.records.exams import read_exam
 from sync.central.records.quarantine import read_quarantined_body
-from sync.central.records.site import SiteSettings
+from sync.central.records.site import SiteDay, SiteSettings
 from sync.central.records.verdicts import latest_verdict
 from sync.central.records.waiting import WaitingAction, waiting_of_case
 from sync.central.services.case_card import read_case_card
+from sync.central.services.case_people import CaseKiosk, CasePatient, Names, case_kiosk, case_patient, names_in
 from sync.central.services.current_state import CurrentState, current_state
+from sync.central.services.kiosk_showed import KioskShowed, kiosk_showed
 from sync.central.services.settlement import Settlement
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
@@ -28,7 +37,8 @@ class Case(msgspec.Struct, frozen=True):
     """A case of the exception inbox. Times are ISO 8601 with the site's offset.
 
     `code` is why it waits for staff. `count` says how often it happened, `last_at` when it happened last. `has_card`:
-    its actions were made with a card. `may_bind`: the card can be bound with the case.
+    its actions were made with a card. `may_bind`: the card can be bound with the case. `patient_name` and `kiosk_name`
+    are null where the centre knows no such patient or kiosk.
     """
 
     exception_id: str
@@ -44,6 +54,8 @@ class Case(msgspec.Struct, frozen=True):
     has_card: bool
     card_blocked: bool
     may_bind: bool
+    patient_name: str | None
+    kiosk_name: str | None
 
 
 class CasePage(msgspec.Struct, frozen=True):
@@ -51,21 +63,6 @@ class CasePage(msgspec.Struct, frozen=True):
 
     exceptions: list[Case]
     more: int
-
-
-class CasePatient(msgspec.Struct, frozen=True):
-    """The patient of a case, with the name as the queue shows it."""
-
-    patient_id: str
-    masked_name: str
-
-
-class CaseKiosk(msgspec.Struct, frozen=True):
-    """The kiosk of a case. `revoked`: its token was ended."""
-
-    kiosk_id: str
-    name: str
-    revoked: bool
 
 
 class CaseAction(msgspec.Struct, frozen=True):
@@ -92,7 +89,11 @@ class UnreadRecord(msgspec.Struct, frozen=True):
 
 
 class CaseView(Case, frozen=True, kw_only=True):
-    """One case with all its details. `now` is the patient's state now, `may` says how the case may be settled."""
+    """One case with all its details. `now` is the patient's state now, `may` says how the case may be settled.
+
+    `showed` are the screens of the kiosk around the action; null for a case about no single action. `exams` has the
+    titles of the exams that the detail names, by their ids.
+    """
 
     settled_by: str | None
     settlement: Mapping[str, Any] | None
@@ -103,12 +104,44 @@ class CaseView(Case, frozen=True, kw_only=True):
     now: CurrentState | None
     may: list[Settlement]
     quarantined: UnreadRecord | None
+    showed: KioskShowed | None
+    exams: Mapping[str, str]
 
 
-def case_page(db: ReadTransaction, site: SiteSettings, after: InboxCase | None, limit: int) -> CasePage:
+class SettledRow(Case, frozen=True, kw_only=True):
+    """A case that was settled: by whom, how and when."""
+
+    settled_by: str
+    settlement: Mapping[str, Any]
+    settled_at: str
+
+
+class SettledCases(msgspec.Struct, frozen=True):
+    """Cases that were settled on one day of the site, the last one first, and the number of those before them."""
+
+    site_day: str
+    exceptions: list[SettledRow]
+    more: int
+
+
+def case_page(
+    db: ReadTransaction, site: SiteSettings, after: InboxCase | None, limit: int, which: CaseFilter = ALL_CASES
+) -> CasePage:
     """The open cases, oldest first: `limit` of them after the case `after`, which may be settled, or from the first."""
-    cases = open_cases(db, after, limit)
-    return CasePage([_shown(db, case, site) for case in cases], count_open_cases(db, after) - len(cases))
+    cases = open_cases(db, after, limit, which)
+    names = names_in(db, cases)
+    more = count_open_cases(db, after, which) - len(cases)
+    return CasePage([_shown(db, case, site, names) for case in cases], more)
+
+
+def settled_page(
+    db: ReadTransaction, site: SiteSettings, day: SiteDay, before: InboxCase | None, limit: int
+) -> SettledCases:
+    """The cases that were settled on a day, the last one first: `limit` of them, before the case `before`."""
+    cases = settled_cases(db, day.begin_ms, before, limit)
+    names = names_in(db, cases)
+    more = count_settled_cases(db, day.begin_ms, before) - len(cases)
+    return SettledCases(day.day, [_settled(db, case, site, names) for case in cases], more)
 
 
 def case_view(
@@ -124,17 +157,21 @@ def case_view(
     `journey` is the patient's, where the case is about a patient.
     """
     waiting = waiting_of_case(db, case.exception_id)
+    exam_id = (case.detail.get("shown") or {}).get("exam_id")
+    exam = read_exam(db, exam_id) if exam_id else None
     return CaseView(
-        **msgspec.structs.asdict(_shown(db, case, site)),
+        **msgspec.structs.asdict(_shown(db, case, site, names_in(db, [case]))),
         settled_by=case.settled_by,
         settlement=case.settlement,
         settled_at=None if case.settled_ms is None else iso(case.settled_ms, site.site.timezone),
-        patient=_patient(db, journey),
-        kiosk=_kiosk(db, case.kiosk_id),
+        patient=case_patient(db, journey.patient_id) if journey else None,
+        kiosk=case_kiosk(db, case.kiosk_id),
         actions=[_action(db, site, each) for each in waiting],
         now=current_state(db, definitions, site, journey, STAFF, now_ms) if journey else None,
         may=settlements_of(case, waiting),
         quarantined=_unread(db, case.exception_id),
+        showed=kiosk_showed(definitions, case.detail, exam.public_label if exam else ""),
+        exams=_exam_titles(db, case.detail),
     )
 
 
@@ -145,7 +182,7 @@ def settlements_of(case: InboxCase, waiting: list[WaitingAction]) -> list[Settle
     return list(Settlement) if waiting else [Settlement.DISCARD]
 
 
-def _shown(db: ReadTransaction, case: InboxCase, site: SiteSettings) -> Case:
+def _shown(db: ReadTransaction, case: InboxCase, site: SiteSettings, names: Names) -> Case:
     card = read_case_card(db, case.exception_id)
     detail = dict(case.detail)
     if "happened_ms" in detail:
@@ -164,19 +201,25 @@ def _shown(db: ReadTransaction, case: InboxCase, site: SiteSettings) -> Case:
         bool(card.cards),
         card.blocked,
         card.fault is None,
+        names.patient(case.patient_id),
+        names.kiosks.get(case.kiosk_id) if case.kiosk_id else None,
     )
 
 
-def _patient(db: ReadTransaction, journey: Journey | None) -> CasePatient | None:
-    if journey is None:
-        return None
-    masked_name, _ = name_and_language(db, journey.patient_id)
-    return CasePatient(journey.patient_id, masked_name)
+def _settled(db: ReadTransaction, case: InboxCase, site: SiteSettings, names: Names) -> SettledRow:
+    return SettledRow(
+        **msgspec.structs.asdict(_shown(db, case, site, names)),
+        settled_by=case.settled_by or "",
+        settlement=case.settlement or {},
+        settled_at=iso(case.settled_ms or 0, site.site.timezone),
+    )
 
 
-def _kiosk(db: ReadTransaction, kiosk_id: str | None) -> CaseKiosk | None:
-    kiosk = read_kiosk(db, kiosk_id) if kiosk_id is not None else None
-    return CaseKiosk(kiosk.kiosk_id, kiosk.name, kiosk.revoked_ms is not None) if kiosk else None
+def _exam_titles(db: ReadTransaction, detail: Mapping[str, Any]) -> dict[str, str]:
+    """The titles of the exams that a detail names in its parts."""
+    parts = (each for each in detail.values() if isinstance(each, Mapping))
+    ids = dict.fromkeys(str(each["exam_id"]) for each in parts if each.get("exam_id"))
+    return {exam_id: exam.title for exam_id in ids if (exam := read_exam(db, exam_id)) is not None}
 
 
 def _action(db: ReadTransaction, site: SiteSettings, waiting: WaitingAction) -> CaseAction:

@@ -350,6 +350,7 @@ _ACCESS = (
     "create index exceptions_of_patient on exceptions (patient_id)",
     "create index exceptions_of_kiosk on exceptions (kiosk_id, opened_ms, exception_id)",
     "create index exceptions_with_repeats on exceptions (code, matter) where settled_ms is null and matter is not null",
+    "create index exceptions_that_are_settled on exceptions (settled_ms, exception_id) where settled_ms is not null",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
     """create table audit (
         audit_id text primary key,         -- UUIDv7

@@ -28,6 +28,7 @@ from sync.central.web.queue_api import queue_api
 from sync.central.web.session_api import session_api
 from sync.central.web.shadow_api import shadow_api
 from sync.central.web.socket_places import SocketPlaces
+from sync.central.web.staff.shell import Shell
 from sync.central.web.staff_api import staff_api
 from sync.central.web.visit_api import visit_api
 from sync.central.web.visit_page import add_visit_page
@@ -73,6 +74,7 @@ def create_app(
     add_documents_api(app, endpoints.contracts)
     add_client_api(app, endpoints.contracts)
     add_visit_page(app, endpoints.contracts)
+    Shell(centre).add_to(app)
     add_patient_socket(app, centre, sockets, origins)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]

@@ -38,6 +38,7 @@ from sync.central.services.bindings import list_bindings
 from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.end_binding import ENDING, end_binding
+from sync.central.services.foresee_case import Foreseen, preview_case
 from sync.central.services.inbox import list_cases, settle
 from sync.central.services.merge import merge_patients
 from sync.central.services.perform_action import perform
@@ -215,11 +216,26 @@ class Centre:
 
     def settle(self, how: str, code: str | None = None, **more: object) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
+        return self.settle_case(self.case_with(code), how, **more)
+
+    def settle_case(self, exception_id: str, how: str, **more: object) -> Answer:
+        """Staff settle a case."""
+        ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
+        return settle(self.parts, AT_THE_DESK, exception_id, ask)
+
+    def case_with(self, code: str | None = None) -> str:
+        """The oldest open case, or the oldest with that code."""
         listed = list_cases(self.parts)
         assert isinstance(listed, Told)
         found = [each for each in msgspec.to_builtins(listed.value)["exceptions"] if code in (None, each["code"])]
-        ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
-        return settle(self.parts, AT_THE_DESK, found[0]["exception_id"], ask)
+        return str(found[0]["exception_id"])
+
+    def preview(self, how: str, code: str | None = None, **more: object) -> Foreseen:
+        """What staff are told that the settlement of that case would do."""
+        told = preview_case(self.parts, AT_THE_DESK, self.case_with(code), {"how": how, "reason": "-", **more})
+        assert isinstance(told, Told)
+        assert isinstance(told.value, Foreseen)
+        return told.value
 
     def bind_card(self, card: str, patient_id: str) -> Answer:
         """Staff bind a card to a patient."""

@@ -1,7 +1,7 @@
 // The screen without a person: what the kiosk is for, and where to hold the card.
 
-import { h, icon } from "../dom.js";
-import { _ } from "../words.js";
+import { h, icon } from "/page/dom.js";
+import { _ } from "/page/words.js";
 
 /** Makes the screen that waits for a card. */
 export function attract({ screen }) {

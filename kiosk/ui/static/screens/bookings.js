@@ -1,7 +1,7 @@
 // Today's appointments: time, exam, room, status.
 
-import { h, icon } from "../dom.js";
-import { _, clock, said } from "../words.js";
+import { h, icon } from "/page/dom.js";
+import { _, clock, said } from "/page/words.js";
 
 /** Makes the list of the day's appointments, in their order; nothing where there are none. */
 export function bookings(appointments) {

@@ -1,7 +1,7 @@
 // The screens of an unknown card and of a refused card: what it is, and what to do instead.
 
-import { h, icon } from "../dom.js";
-import { _ } from "../words.js";
+import { h, icon } from "/page/dom.js";
+import { _ } from "/page/words.js";
 import { withoutCard } from "./attract.js";
 import { alarm, next } from "./journey.js";
 import { checkInAtTheDesk } from "./outage.js";

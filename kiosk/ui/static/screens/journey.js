@@ -1,7 +1,7 @@
 // The screen of a known patient: what the daemon has chosen to say, the one next step, the queue number.
 
-import { button, h, icon } from "../dom.js";
-import { _, clock, said } from "../words.js";
+import { button, h, icon } from "/page/dom.js";
+import { _, clock, said } from "/page/words.js";
 import { bookings } from "./bookings.js";
 import { isAtTheRoom, otherLines, ticket } from "./ticket.js";
 

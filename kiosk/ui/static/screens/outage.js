@@ -1,7 +1,7 @@
 // The screen of a kiosk out of order: what is broken, and where to go instead.
 
-import { h, icon } from "../dom.js";
-import { _ } from "../words.js";
+import { h, icon } from "/page/dom.js";
+import { _ } from "/page/words.js";
 import { ANY_OUTAGE, OUTAGES } from "./states.js";
 
 /** Makes the screen of a kiosk that cannot check people in. `reason` is a key of OUTAGES. */

@@ -1,7 +1,7 @@
 // The words that this screen alone needs, as tables: steps, look-ups, refused cards, outages. What has no row gets words
 // that are always true. The words for journeys and queue entries come with the daemon's screen.
 
-import { N_ } from "../words.js";
+import { N_ } from "/page/words.js";
 
 /** Per step of a way through the hospital: its word and its icon. */
 export const STEPS = {

@@ -1,7 +1,7 @@
 // The screen of a person who may have left: their data is hidden, and a press brings it back.
 
-import { button, h, icon } from "../dom.js";
-import { _ } from "../words.js";
+import { button, h, icon } from "/page/dom.js";
+import { _ } from "/page/words.js";
 
 /** Makes the screen that asks whether the person is still there. `goOn` shows the data again. */
 export function stillHere({ screen, goOn }) {

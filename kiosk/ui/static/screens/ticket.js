@@ -1,7 +1,7 @@
 // The ticket: the queue number, the exam, the place, the people ahead and the wait.
 
-import { drawing, h, icon } from "../dom.js";
-import { _, said } from "../words.js";
+import { drawing, h, icon } from "/page/dom.js";
+import { _, said } from "/page/words.js";
 
 const STAMPS = { confirmed: "check" };
 const AT_THE_ROOM = ["room", "front", "inside"];

@@ -21,9 +21,10 @@ from sync.central.services.requests import ActionRequest
 from sync.ids import new_id
 from sync.journey.model import PATIENT
 from tests.sync.central.centre import DAY, Clock, hospital, patient, take_document
+from tests.sync.central.conftest import LONG
 from tests.sync.central.databases import Database
 
-ROUNDS = 150
+ROUNDS = 150 if LONG else 30
 AT_ONCE = 16
 HOSTS = 4
 BY_PATIENT = Requester(PATIENT, PATIENT.role, "rest")

@@ -146,6 +146,134 @@ def test_a_journey_is_corrected_over_http(online: Online):
     assert (refused.status_code, refused.json()["code"]) == (400, "not_allowed")
 
 
+def preview(online: Online, exception_id: str, token: str | None = None, **body: Any) -> requests.Response:
+    return online.call("POST", f"{API}/exceptions/{exception_id}/preview/", token or online.staff, json=body)
+
+
+def test_a_settlement_is_seen_before_and_done_as_it_was_seen(online: Online, box: Box):
+    patient_id = online.newcomer()
+    exception_id = waiting_case(online, box, patient_id)
+    refused = preview(online, exception_id, how="apply").json()
+    assert (refused["refusal"]["code"], refused["patients"]) == ("not_applicable", [])
+    online.act(online.staff, "scan_nfc", patient_id=patient_id)
+    told = preview(online, exception_id, how="apply").json()
+    (shown,) = told["patients"]
+    assert shown["patient_id"] == patient_id
+    assert (shown["before"]["journey_state"], shown["after"]["journey_state"]) == ("ARRIVED", "REGISTERED")
+    assert [(each["verdict"], each["waits"]) for each in told["actions"]] == [("applied", False)]
+    assert online.state(online.staff, patient_id=patient_id).json()["journey_state"] == "ARRIVED"
+    online.act(online.staff, "register", patient_id=patient_id)
+    late = settle(online, exception_id, how="apply", seen=told["seen"])
+    assert (late.status_code, late.json()["code"]) == (409, "case_changed")
+    seen = preview(online, exception_id, how="discard").json()["seen"]
+    assert settle(online, exception_id, how="discard", reason="done at the desk", seen=seen).ok
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"how": "forget"},
+        {"how": "reassign"},
+        {"how": "reassign", "patient_id": ["P1"]},
+        {"how": "apply", "bind": True},
+        {"how": "apply", "bind": "yes"},
+    ],
+)
+def test_a_preview_that_says_too_little_is_refused(online: Online, body: dict[str, Any]):
+    assert preview(online, "any", **body).status_code == 400
+
+
+def test_only_staff_preview_count_and_discard(online: Online, box: Box):
+    for token in (box.token, online.own_token(online.newcomer())):
+        assert preview(online, "any", token, how="apply").status_code == 403
+        for path in ("count/", "settled/"):
+            assert online.call("GET", f"{API}/exceptions/{path}", token).status_code == 403
+        assert discard(online, box, token=token).status_code == 403
+    assert preview(online, "nothing", how="apply").status_code == 404
+    assert settle(online, "any", how="apply", seen="x" * 65).status_code == 400
+
+
+def test_what_the_kiosk_showed_is_told_in_its_own_words(online: Online, box: Box):
+    exception_id = waiting_case(online, box, online.newcomer())
+    shown = online.call("GET", f"{API}/exceptions/{exception_id}/", online.staff).json()
+    assert shown["showed"]["button"] == {"en": "Register now", "ko": "접수하기"}
+    assert shown["showed"]["after"]["title"]["en"] == "Your arrival is not confirmed yet"
+    assert shown["patient_name"] == shown["patient"]["name"]
+    assert shown["kiosk_name"] == shown["kiosk"]["name"]
+
+
+def test_cases_are_counted_and_filtered_by_kiosk_kind_and_age(online: Online, box: Box, full_inbox: list[str]):
+    waiting_case(online, box, online.newcomer())
+    counts = online.call("GET", f"{API}/exceptions/count/", online.staff).json()
+    groups = {(each["code"], each["kiosk_id"]): each["count"] for each in counts["groups"]}
+    assert (counts["open"], groups) == (7, {("fork", None): 6, ("not_allowed", box.kiosk_id): 1})
+    for asked, number in (
+        ({"kiosk_id": box.kiosk_id}, 1),
+        ({"code": "fork"}, 6),
+        ({"code": "fork", "kiosk_id": box.kiosk_id}, 0),
+        ({"minutes": 10}, 6),
+        ({"minutes": 0, "limit": 2, "code": "fork"}, 2),
+    ):
+        found, more = page_of(online, **asked)
+        assert (len(found), more) == (number, 4 if "limit" in asked else 0)
+    for wrong in ("minutes=-1", "minutes=x", f"code={'x' * 129}", "kiosk_id=%00"):
+        assert online.call("GET", f"{API}/exceptions/?{wrong}", online.staff).status_code == 400
+
+
+def test_the_cases_of_today_can_be_read_after_they_are_settled(online: Online, box: Box, full_inbox: list[str]):
+    ids = [waiting_case(online, box, online.newcomer()) for _ in range(3)]
+    for number, exception_id in enumerate(ids):
+        assert settle(online, exception_id, how="discard", reason=f"reason {number}").ok
+        online.centre.clock.now_ms += 1
+    asked: dict[str, Any] = {"limit": 2}
+    first = online.call("GET", f"{API}/exceptions/settled/", online.staff, params=asked).json()
+    assert [each["exception_id"] for each in first["exceptions"]] == ids[:0:-1], "a case of long ago is none of today's"
+    assert first["exceptions"][0]["settlement"]["reason"] == "reason 2"
+    assert first["exceptions"][0]["settled_by"].startswith("staff:")
+    rest = online.call("GET", f"{API}/exceptions/settled/", online.staff, params={"after": ids[1]}).json()
+    assert [each["exception_id"] for each in rest["exceptions"]][:1] == ids[:1]
+    assert first["more"] == len(rest["exceptions"])
+    assert online.call("GET", f"{API}/exceptions/settled/?after=x", online.staff).status_code == 404
+
+
+def discard(online: Online, box: Box, token: str | None = None, **body: Any) -> requests.Response:
+    wanted = {"kiosk_id": box.kiosk_id, "reason": "a stolen kiosk", **body}
+    return online.call("POST", f"{API}/exceptions/discard/", token or online.staff, json=wanted)
+
+
+def test_the_cases_of_a_kiosk_are_counted_first_and_then_discarded(online: Online, box: Box):
+    for _ in range(3):
+        waiting_case(online, box, online.newcomer())
+    box.push(online.newcomer(), "scan_nfc", leg=-1)
+    counted = discard(online, box, code="not_allowed", trial=True).json()
+    assert (counted["discarded"], counted["left"], counted["after"]) == (3, 0, None)
+    online.centre.clock.now_ms += 1
+    late = waiting_case(online, box, online.newcomer())
+    wanted = {"code": "not_allowed", "until_ms": counted["until_ms"]}
+    assert discard(online, box, **wanted).json()["discarded"] == 3
+    assert discard(online, box, **wanted).json()["discarded"] == 0, "a repeat discards none twice"
+    assert late in page_of(online, kiosk_id=box.kiosk_id)[0], "nobody has counted it"
+    assert discard(online, box).json()["discarded"] == 2
+    assert page_of(online, kiosk_id=box.kiosk_id) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"kiosk_id": "nobody"}, 404),
+        ({"reason": " "}, 400),
+        ({"reason": None}, 400),
+        ({"after": "x" * 129}, 400),
+        ({"until_ms": -1}, 400),
+        ({"until_ms": 1 << 63}, 400),
+        ({"trial": 1}, 400),
+    ],
+)
+def test_a_wish_to_discard_that_is_none_is_refused(online: Online, box: Box, body: dict[str, Any], status: int):
+    assert discard(online, box, **body).status_code == status
+
+
 # At the command line.
 
 

@@ -25,9 +25,9 @@ export function offered(tags) {
   return known.length ? known : [...catalogs.keys()];
 }
 
-/** Returns the name of a language in that language. */
-export function nameOf(tag) {
-  return catalogs.get(tag)?.messages[OWN_NAME] ?? tag;
+/** Returns a text as the catalog of a language has it; the tag where it has none. */
+export function saidIn(tag, text) {
+  return catalogs.get(tag)?.messages[text] ?? tag;
 }
 
 /** Returns the text in the language in use, with each `{name}` replaced by the value of that name. */
@@ -50,8 +50,6 @@ export function ngettext(one, many, n, values = {}) {
 
 /** Marks a text in a table for translation. `_` translates it when it is shown. */
 export const N_ = (text) => text;
-
-const OWN_NAME = N_("This language's own name");
 
 /** Returns the time of day of an ISO 8601 time, at its own offset, as the language in use writes it. */
 export function clock(moment) {

@@ -1,0 +1,80 @@
+"""What a kiosk showed at an action of a case: the screen with the button that was pressed, and the one after it.
+
+The words are those of the kiosk's own screen, in every language that it has.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from sync.journey.definitions import Definitions
+from sync.words.catalogs import TRANSLATIONS, Catalog, read_catalogs
+from sync.words.names import button
+from sync.words.situation import Deed, Entry, Exam, Situation
+from sync.words.table import say
+from sync.words.text import Text
+
+Said = Mapping[str, str]  # a text by the tag of its language
+
+
+class ShownScreen(msgspec.Struct, frozen=True):
+    """A screen: what stood on it, and the next step."""
+
+    title: Said
+    lead: Said
+
+
+class KioskShowed(msgspec.Struct, frozen=True):
+    """The screens around an action: `before` it, the `button` that was pressed, and `after` the kiosk had accepted it.
+
+    `queue_number` is the one that was printed; empty where none was.
+    """
+
+    before: ShownScreen
+    button: Said
+    after: ShownScreen
+    queue_number: str
+
+
+def kiosk_showed(definitions: Definitions, detail: Mapping[str, Any], exam_label: str) -> KioskShowed | None:
+    """The screens around the action that the detail of a case tells of; None where it tells of none.
+
+    `exam_label` is the exam of the detail in the words of a screen; empty where it is not known.
+    """
+    shown, action = detail.get("shown"), detail.get("action_type")
+    if not isinstance(shown, Mapping) or not isinstance(action, str):
+        return None
+    state, number = str(shown.get("journey_state", "")), str(shown.get("queue_number", ""))
+    rule = definitions.actions.get(action)
+    after = rule.moves.get(state, state) if rule else state
+    following = Exam(exam_label) if exam_label else None
+    return KioskShowed(
+        _screen(Situation(state, _entry(definitions, state, "", exam_label), button=action, next=following)),
+        _said(button(action).label),
+        _screen(Situation(after, _entry(definitions, after, number, exam_label), Deed.ACCEPTED, done=action)),
+        number,
+    )
+
+
+def _entry(definitions: Definitions, state: str, number: str, exam: str) -> Entry | None:
+    entry_state = definitions.journey_to_queue.get(state)
+    return Entry(entry_state, number, exam, live=entry_state in definitions.live) if entry_state else None
+
+
+def _screen(situation: Situation) -> ShownScreen:
+    words = say(situation)
+    return ShownScreen(_said(words.title), _said(words.lead))
+
+
+def _said(text: Text) -> Said:
+    return {each.tag: _in_language(each, text) for each in _catalogs()}
+
+
+def _in_language(catalog: Catalog, text: Text) -> str:
+    found = catalog.messages.get(text.text, text.text)
+    return (found if isinstance(found, str) else found[0]).format(**text.values)
+
+
+_catalogs = cache(lambda: read_catalogs(TRANSLATIONS))

@@ -1,0 +1,22 @@
+// What every page does: sign out, and lead back to the sign-in once the session has ended.
+
+import { _ } from "/page/words.js";
+import { send } from "./api.js";
+import { show } from "./dialog.js";
+import { h } from "/page/dom.js";
+import { path } from "./start.js";
+
+let isTold = false;
+
+document.getElementById("sign-out")?.addEventListener("click", async () => {
+  await send("DELETE", "/session/");
+  location.assign("/staff/sign-in");
+});
+
+// The picture stays, and may be read and printed. A person signs in and comes back to this page.
+document.addEventListener("signed-out", () => {
+  if (isTold || !document.getElementById("sign-out")) return;
+  isTold = true;
+  const again = h("a", { class: "button primary", href: `/staff/sign-in?next=${path}` }, _("Sign in again"));
+  show({ title: _("You are signed out"), content: [h("p", {}, _("What you see is from before. Nothing is sent any more.")), again] }).addEventListener("close", () => (isTold = false));
+});

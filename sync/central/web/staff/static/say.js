@@ -1,0 +1,38 @@
+// What the page says: to be read and to be heard.
+
+import { h } from "/page/dom.js";
+import { _ } from "/page/words.js";
+
+const at = (id) => document.getElementById(id);
+const STAYS_MS = 10_000;
+
+/** Says something in a message that stays a while. `more` is a button in it: `{label, onclick, key}`. Returns its end. */
+export function say(text, { kind = "good", more, stays = STAYS_MS } = {}) {
+  hear("said", text);
+  const button = more && h("button", { type: "button", class: "small", onclick: () => (end(), more.onclick()) }, more.label, more.key && h("kbd", {}, more.key));
+  const close = h("button", { type: "button", class: "quiet small", "aria-label": _("Close this message"), onclick: () => end() }, "×");
+  const toast = h("div", { class: `toast ${kind}` }, h("p", {}, text), button, close);
+  at("toasts").append(toast);
+  let timer = 0;
+  const end = () => (clearTimeout(timer), toast.remove());
+  const wait = () => (timer = setTimeout(end, stays));
+  // Whoever is at it is given the time.
+  toast.onmouseenter = toast.onfocusin = () => clearTimeout(timer);
+  toast.onmouseleave = toast.onfocusout = wait;
+  wait();
+  while (at("toasts").children.length > 4) at("toasts").firstChild.remove();
+  return end;
+}
+
+/** Says what went wrong, at once and for longer. */
+export function complain(text, more) {
+  hear("alarm", text);
+  return say(text, { kind: "bad", more, stays: 3 * STAYS_MS });
+}
+
+/** Lets a screen reader say something that the page shows by itself. */
+export function hear(place, text) {
+  const element = at(place);
+  element.textContent = "";
+  requestAnimationFrame(() => (element.textContent = text)); // the same text twice is said twice
+}
