@@ -176,6 +176,6 @@ def test_a_kiosk_in_desk_mode_reads_no_more_cards_than_a_reader_can(kiosk: DeskK
     ],
 )
 def test_a_word_that_is_not_whole_is_refused(kiosk: DeskKiosk, more: dict):
-    refused = kiosk.tell(DeskWord.CARD, more.pop("ask_id", new_id()), **more)
+    refused = kiosk.tell(DeskWord.CARD, **{"ask_id": new_id(), **more})
     assert isinstance(refused, CallRefused)
     assert refused.code == "malformed"
