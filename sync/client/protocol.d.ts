@@ -63,6 +63,104 @@ export interface AppointmentDetail {
 }
 
 /**
+ * The lines of some exams. `timestamp` is ISO 8601 with the site's offset.
+ * `change` is the last change number that it has. `entries` are the live ones, each exam's in the order of its line, and `ended` the last ones of today that have ended, the newest first.
+ */
+export interface Board {
+  readonly timestamp: string;
+  readonly change: number;
+  readonly exams: readonly (BoardExam)[];
+  readonly entries: readonly (BoardRow)[];
+  readonly ended: readonly (BoardRow)[];
+}
+
+/** An exam, and the number of its entries of today in each state. `order` is how its line is sorted. */
+export interface BoardExam {
+  readonly exam_id: string;
+  readonly title: string;
+  readonly room: string;
+  readonly order: string;
+  readonly counts: {readonly [name: string]: number};
+}
+
+/** The lines whole: on connect, after `watch`, and for a board that has missed too much. */
+export interface BoardMessage {
+  readonly type: "board";
+  readonly payload: Board;
+}
+
+/**
+ * One entry of a line, for staff. Times are ISO 8601 with the site's offset.
+ * - `exam_name` is the exam's title for staff.
+ * - `line_at` is the time by which the entry stands in its line.
+ * - `since` is when it came into its state; `by` is the name of who did that, and `by_kind` whose name it is: staff,   kiosk, patient, or centre for a program.
+ * - `is_in_line`: it counts among the people ahead of those behind it. `waits`: it has people ahead itself.
+ * - `people_ahead` is the number of rows before it in the line that are in line, and 0 where it does not wait.
+ * - `estimated_wait_time` is `minutes` for each of them.
+ * - `is_current`: the patient's journey follows this entry. `others` are the patient's other live entries.
+ * - `actions` are the actions of staff that the rules allow on it, and `states` those to which staff may set it.
+ */
+export interface BoardRow {
+  readonly queue_id: string;
+  readonly patient_id: string;
+  readonly name: string;
+  readonly masked_name: string;
+  readonly birth_date: string | null;
+  readonly language: string;
+  readonly exam_id: string;
+  readonly exam_name: string;
+  readonly room: string;
+  readonly state: string;
+  readonly queue_number: string;
+  readonly label_aliases: readonly (string)[];
+  readonly priority: number;
+  readonly priority_kind: string;
+  readonly priority_reason: string;
+  readonly note: string;
+  readonly opened_at: string;
+  readonly line_at: string;
+  readonly booked_at: string | null;
+  readonly since: string;
+  readonly by: string;
+  readonly by_kind: string;
+  readonly journey_state: JourneyState;
+  readonly journey_version: number;
+  readonly people_ahead: number;
+  readonly estimated_wait_time: number;
+  readonly minutes: number;
+  readonly is_in_line: boolean;
+  readonly waits: boolean;
+  readonly is_current: boolean;
+  readonly others: readonly (OtherEntry)[];
+  readonly actions: readonly (string)[];
+  readonly states: readonly (string)[];
+  readonly undo: Undoable | null;
+}
+
+/**
+ * What has changed since the last message of a board.
+ * - `rows`: the live entries that are new, or whose row has changed by more than its place.
+ * - `gone`: entries that are in none of the lines any more. `ended`: the rows of those that have ended, changed ones   among them.
+ * - `exams`: those with other numbers or words.
+ * - `order`: the ids of each line whose order has changed by more than entries that left. `people_ahead` of its other   rows follows from the order.
+ */
+export interface BoardUpdate {
+  readonly timestamp: string;
+  readonly change: number;
+  readonly rows: readonly (BoardRow)[];
+  readonly gone: readonly (string)[];
+  readonly ended: readonly (BoardRow)[];
+  readonly exams: readonly (BoardExam)[];
+  readonly order: {readonly [name: string]: readonly (string)[]};
+}
+
+/** What has changed since the message before. Several changes at once come as one message. */
+export interface BoardUpdateMessage {
+  readonly type: "board_update";
+  readonly payload: BoardUpdate;
+}
+
+/**
  * The answer of current-state and perform-action, and the payload of the socket's messages.
  * `journey_version` rises with each change of the journey. Of two states that come by two ways, the one with the higher version is the newer one; of one version, that with the later `timestamp`.
  */
@@ -108,6 +206,16 @@ export interface InitialState {
 export interface Mappings {
   readonly queue_to_journey: {readonly [name: string]: string};
   readonly journey_to_queue: {readonly [name: string]: string};
+}
+
+/** Another live entry of the same patient. */
+export interface OtherEntry {
+  readonly queue_id: string;
+  readonly exam_id: string;
+  readonly exam_name: string;
+  readonly room: string;
+  readonly state: string;
+  readonly queue_number: string;
 }
 
 /** A patient's or a staff member's action. `read_action_request()` reads it. */
@@ -180,6 +288,14 @@ export interface StateUpdate {
   readonly action_id: string | null;
 }
 
+/** The last press of staff on an entry, which can be taken back. */
+export interface Undoable {
+  readonly action_id: string;
+  readonly action: ActionType | null;
+  readonly at: string;
+  readonly by: string;
+}
+
 /** The whole state, and the action that led to it. */
 export interface UpdatedState {
   readonly journey_state: JourneyState;
@@ -191,6 +307,16 @@ export interface UpdatedState {
   readonly action?: ActionType | null;
 }
 
+/** Watches other exams from now on; without any, all exams. */
+export interface Watch {
+  readonly command: "watch";
+  readonly exams?: readonly (string)[];
+}
+
 export type ServerMessage = InitialState | StateUpdate | ActionDone | ActionRefused | Pong | Renewed | ErrorMessage;
 
 export type ClientCommand = Ping | FetchInitialState | PerformCommand | Renew;
+
+export type BoardServerMessage = BoardMessage | BoardUpdateMessage | Pong | Renewed | ErrorMessage;
+
+export type BoardClientCommand = Watch | Ping | Renew;

@@ -66,6 +66,15 @@ def available_actions(definitions: Definitions, journey: Journey, actor: Actor) 
     return available
 
 
+def staff_actions_on(definitions: Definitions, journey: Journey, entry: QueueEntry) -> tuple[str, ...]:
+    """The actions that list staff and that this entry of the journey allows now, in the definitions' order."""
+    return tuple(
+        name
+        for name, rule in definitions.actions.items()
+        if rule.entry is not None and "staff" in rule.by and _target(definitions, journey, rule, entry) is not None
+    )
+
+
 def next_exam(definitions: Definitions, journey: Journey) -> NextExam | None:
     """The exam that a confirmed arrival would be about now; None where it would be the walk-in desk."""
     joined = _joinable(definitions, journey)

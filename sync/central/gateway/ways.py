@@ -13,6 +13,7 @@ _WAYS = {
     "/api/v1/events": "events",
     "/api/v1/import": "import",
     "/ws/patient-journey": "socket",
+    "/ws/board": "socket",
 }
 
 

@@ -13,6 +13,7 @@ class AuditKind(StrEnum):
     LOOK_SOCKET = "look:socket"
     LOOK_ACTION = "look:action"  # in the answer to an action, a refusal with the patient's state among them
     LOOK_QUEUE = "look:queue"
+    LOOK_BOARD = "look:board"
     LOOK_HISTORY = "look:history"
     LOOK_BINDINGS = "look:bindings"
     LOOK_CASES = "look:exceptions"

@@ -6,7 +6,10 @@ from sync.central.centre import Centre
 from sync.central.kiosks.pull import MOST_WAITING
 from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
+from sync.central.services.board_feed import BoardFeed
 from sync.central.web.api_app import ApiApp
+from sync.central.web.board_api import board_api
+from sync.central.web.board_socket import add_board_socket
 from sync.central.web.card_api import card_api
 from sync.central.web.client_api import add_client_api
 from sync.central.web.desk_api import desk_api
@@ -14,6 +17,7 @@ from sync.central.web.desk_card_api import desk_card_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.events_api import events_api
+from sync.central.web.handshake import Handshakes
 from sync.central.web.health_api import add_health_api
 from sync.central.web.http import harden
 from sync.central.web.import_api import import_api
@@ -56,10 +60,12 @@ def create_app(
     app.url_map.merge_slashes = False
     harden(app)
     endpoints = Endpoints(centre)
+    boards = BoardFeed(centre)
     app.register_blueprint(patient_api(centre, endpoints))
     app.register_blueprint(visit_api(centre, endpoints))
     app.register_blueprint(session_api(centre, endpoints, origins))
     app.register_blueprint(queue_api(centre, endpoints))
+    app.register_blueprint(board_api(endpoints, boards))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(desk_api(centre, endpoints))
@@ -75,7 +81,9 @@ def create_app(
     add_client_api(app, endpoints.contracts)
     add_visit_page(app, endpoints.contracts)
     Shell(centre).add_to(app)
-    add_patient_socket(app, centre, sockets, origins)
+    handshakes = Handshakes(centre, sockets, origins)
+    add_patient_socket(app, centre, handshakes)
+    add_board_socket(app, centre, handshakes, boards)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]
     return app

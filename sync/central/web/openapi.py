@@ -35,6 +35,7 @@ _TAGS = {
     "page": "The page of a visit",
     "session": "For pages of browsers",
     "queue": "The queue, for staff",
+    "board": "The lines of exams, for boards of staff",
     "staff": "A patient's record, for staff",
     "cards": "Cards, for staff",
     "inbox": "Cases that the rules cannot decide, for staff",

@@ -72,7 +72,8 @@ def _pattern(path: str) -> str:
 
 @cache
 def _messages() -> dict[str, jsonschema_rs.Validator]:
-    sent = [each["$ref"].rpartition("/")[2] for each in _OF_THE_SOCKET["operations"]["tell"]["messages"]]
+    sending = [each for each in _OF_THE_SOCKET["operations"].values() if each["action"] == "send"]
+    sent = dict.fromkeys(each["$ref"].rpartition("/")[2] for each_of in sending for each in each_of["messages"])
     found = _OF_THE_SOCKET["components"]
     return {
         name: jsonschema_rs.Draft202012Validator({**found["messages"][name]["payload"], "components": found})

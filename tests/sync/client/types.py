@@ -40,6 +40,12 @@ _NAMED: Mapping[str, str] = {
     "StateDefinitions.patient_actions": "readonly ActionType[]",
     "StateDefinitions.staff_actions": "readonly ActionType[]",
 }
+_UNIONS = {
+    "ServerMessage": "tell",
+    "ClientCommand": "take",
+    "BoardServerMessage": "tellBoard",
+    "BoardClientCommand": "takeBoard",
+}
 _BESIDE_THE_SOCKET = ("StateDefinitions", "ErrorBody", "PerformAction")
 _STRICT = (
     "--strict",
@@ -71,7 +77,7 @@ def protocol() -> str:
         "/** A code with which the socket closes. */\n",
         f"export type CloseCode = {' | '.join(str(each['code']) for each in _channel()['x-close-codes'])};\n",
         *(interface(name, _typed(name, schema)) for name, schema in sorted(_schemas().items())),
-        *(_union(name, operation) for name, operation in (("ServerMessage", "tell"), ("ClientCommand", "take"))),
+        *(_union(name, operation) for name, operation in _UNIONS.items()),
     ]
     return _HEAD + "\n".join(parts).replace("*/\n\n", "*/\n")
 

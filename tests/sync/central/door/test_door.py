@@ -52,7 +52,7 @@ def test_nothing_but_the_door_makes_what_leaves():
     assert calls("Outgoing") == {"services/door.py"}
     assert calls("Response", "jsonify", ".make_response", rooms=EDGES) == {"web/http.py"}
     assert calls("json.encode", "json.dumps", rooms=EDGES) == set()
-    assert calls(".send", rooms=EDGES) == {"web/patient_socket.py"}
+    assert calls(".send", rooms=EDGES) == {"web/bearer_conversation.py"}
     assert calls("hand_over") == {"operations/catalog.py"}
 
 
@@ -86,12 +86,13 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "operations/undo.py",
         "operations/upkeep.py",
         "operations/webhooks.py",
+        "services/board_feed.py",
+        "web/bearer_conversation.py",
         "web/documents_api.py",
         "web/health_api.py",
         "web/inbox_api.py",
         "web/kiosk_api.py",
         "web/patient_api.py",
-        "web/patient_socket.py",
         "web/session_api.py",
         "web/visit_api.py",
         "web/visit_page.py",

@@ -16,7 +16,9 @@ from sync.cards import canonical_tag
 from sync.central.intake.order import Refusal, Report, Result
 from sync.central.records.desk_cards import DeskCard, add_desk_card
 from sync.central.records.document_imports import add_import, end_import
-from sync.central.web.patient_socket import COMMANDS, PATH
+from sync.central.web.asyncapi import BOARD_PATH, PATH
+from sync.central.web.board_socket import COMMANDS as BOARD_COMMANDS
+from sync.central.web.patient_socket import COMMANDS
 from sync.ids import new_id
 from sync.journey.model import STAFF, Role
 from sync.protocol import PROTOCOL_VERSION, LookupRequest, TokenAnswer, TokenRequest, canonical
@@ -26,6 +28,7 @@ from tests.sync.central.online import API
 
 STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/perform-action/"
 OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-journey/perform_action/"
+BOARD = f"{API}/board/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
 SESSION = f"{API}/session/"
@@ -109,6 +112,10 @@ ASKED = {
     "script of that page": ask("GET", "/visit/visit.js"),
     "words of that page": ask("GET", "/visit/words.json"),
     "queue": ask("GET", QUEUE, ANNA),
+    "board": ask("GET", BOARD, ANNA),
+    "board of an exam": ask("GET", BOARD, query={"exams": "desk"}),
+    "board of no exam": ask("GET", BOARD, query={"exams": "nowhere"}),
+    "exams of the board": ask("GET", BOARD + "exams/"),
     "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
     "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),
     "search without result": ask("POST", QUEUE + "search/", q="nobody of this name"),
@@ -203,7 +210,7 @@ def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
 def test_every_route_is_asked(marked: MarkedOnline):
     """A new endpoint needs a line in the table, or a test below."""
     rules = {each.rule for each in marked.online.app.url_map.iter_rules() if not each.rule.startswith(OF_PEOPLE)}
-    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {PATH}
+    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {PATH, BOARD_PATH}
 
 
 def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Response:
@@ -382,6 +389,35 @@ def test_staff_who_follow_a_patient_leave_a_row_at_the_beginning_and_for_later_n
         assert socket.until("state_update")["payload"]["journey_state"] == "CALLED"
     (row,) = marked.centre.rows("select who, kind from audit where kind = 'look:socket'")
     assert row["who"].startswith("staff:Nurse")
+
+
+# The socket of a board.
+
+
+def test_every_command_of_a_board_tells_only_whom_it_notes(marked: MarkedOnline):
+    said = {"watch": ({"exams": ["xray"]}, "board", {ANNA}), "ping": ({}, "pong", set())}
+    said["renew"] = ({"token": "nk_unknown"}, "error", set())
+    assert set(said) == set(BOARD_COMMANDS)
+    for command, (members, answer, about) in said.items():
+        with marked.online.socket(marked.nurse, path=BOARD_PATH, query="?exams=desk") as socket:
+            assert socket.next()["payload"]["entries"] == []
+            marked.look_again()
+            socket.ask(command, **members)
+            told = socket.until(answer)
+            assert marked.told(json.dumps(told), marked.marks()) == about
+            assert set().union(*marked.noted().values()) == about
+
+
+def test_staff_whose_board_shows_a_patient_leave_a_row_at_the_beginning_and_for_later_news(marked: MarkedOnline):
+    with marked.online.socket(marked.nurse, path=BOARD_PATH) as socket:
+        assert socket.next()["type"] == "board"
+        assert set().union(*marked.noted().values()) == {ANNA}
+        marked.look_again()
+        assert marked.centre.act(ANNA, "call_patient", STAFF, room="7").done
+        assert [row["state"] for row in socket.until("board_update")["payload"]["rows"]] == ["called"]
+    (row,) = marked.centre.rows("select who, kind, patient_id from audit where kind = 'look:board'")
+    assert row["who"].startswith("staff:Nurse")
+    assert row["patient_id"] == ANNA
 
 
 # Kiosks.
