@@ -28,13 +28,14 @@ export interface ActionDone {
 
 /**
  * The patient, the entry and the room that an action names. Further members are kept with the action.
- * `tag_id` is a card as it was read. The centre replaces it by its keyed hash, at any depth of the payload.
+ * `seen_state` is the state of the entry on the screen of staff: where it has another one now, nothing is done. `tag_id` is a card as it was read. The centre replaces it by its keyed hash, at any depth of the payload.
  */
 export interface ActionPayload {
   readonly patient_id?: string | null;
   readonly queue_id?: string | null;
   readonly exam_id?: string | null;
   readonly room?: string | null;
+  readonly seen_state?: string | null;
   readonly tag_id?: string | null;
 }
 
@@ -48,6 +49,9 @@ export interface ActionRefused {
   readonly code: ErrorCode;
   readonly journey_state?: JourneyState | null;
   readonly available_actions?: readonly ActionType[];
+  readonly entry?: EntryNow | null;
+  readonly next?: EntryNow | null;
+  readonly after?: ChangeAfter | null;
   readonly action_id: unknown;
   readonly payload?: CurrentState | null;
   readonly success: false;
@@ -160,6 +164,14 @@ export interface BoardUpdateMessage {
   readonly payload: BoardUpdate;
 }
 
+/** What happened after a press: the action, who did it, and when, as in an entry. */
+export interface ChangeAfter {
+  readonly action: ActionType | null;
+  readonly by: string;
+  readonly by_kind: string;
+  readonly at: string;
+}
+
 /**
  * The answer of current-state and perform-action, and the payload of the socket's messages.
  * `journey_version` rises with each change of the journey. Of two states that come by two ways, the one with the higher version is the newer one; of one version, that with the later `timestamp`.
@@ -171,6 +183,22 @@ export interface CurrentState {
   readonly available_actions: readonly ActionType[];
   readonly timestamp: string;
   readonly journey_version: number;
+}
+
+/**
+ * A queue entry as it stands, who brought it into its state, and when. `at` is ISO 8601 with the site's offset.
+ * `by` is a name, and `by_kind` whose name it is, as in the row of a board.
+ */
+export interface EntryNow {
+  readonly queue_id: string;
+  readonly patient_id: string;
+  readonly exam_id: string;
+  readonly queue_number: string;
+  readonly state: string;
+  readonly room: string;
+  readonly by: string;
+  readonly by_kind: string;
+  readonly at: string;
 }
 
 /** The body of every refused request. Where no patient is concerned, the state is null and no action available. */
@@ -188,6 +216,9 @@ export interface ErrorMessage {
   readonly code: ErrorCode;
   readonly journey_state?: JourneyState | null;
   readonly available_actions?: readonly ActionType[];
+  readonly entry?: EntryNow | null;
+  readonly next?: EntryNow | null;
+  readonly after?: ChangeAfter | null;
 }
 
 /** Asks for the state. Staff name the patient. */

@@ -1,5 +1,7 @@
 """What the state of a queue entry or of a booking means for people. Pure, as the rules are."""
 
+from collections.abc import Iterator
+
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import Appointment, Journey, NextExam, QueueEntry
 
@@ -12,8 +14,18 @@ def waits(definitions: Definitions, entry: QueueEntry) -> bool:
 def is_called(definitions: Definitions, entry: QueueEntry) -> bool:
     """Whether the patient of an entry is called: only staff move an entry from the line to its state."""
     state = definitions.queue_to_journey.get(entry.state)
-    calls = (r for r in definitions.actions.values() if r.by == {"staff"} and r.entry)
-    return any(r.entry and r.entry.target in definitions.in_line and state in r.moves.values() for r in calls)
+    return any(state in rule.moves.values() for rule in _calls(definitions))
+
+
+def calling(definitions: Definitions) -> ActionRule | None:
+    """The action by which staff call a patient out of the line; None where the rules have none."""
+    return next(_calls(definitions), None)
+
+
+def ready(definitions: Definitions) -> frozenset[str]:
+    """The states of an entry that is called in its turn: those in which a confirmed arrival opens one."""
+    opening = (rule for rule in definitions.actions.values() if rule.opens_entry)
+    return frozenset(definitions.journey_to_queue[state] for rule in opening for state in rule.moves.values())
 
 
 def is_worth_offering(rule: ActionRule, journey: Journey, following: NextExam | None) -> bool:
@@ -47,3 +59,8 @@ def is_done(definitions: Definitions, appointment_status: str) -> bool:
 def is_over(definitions: Definitions, appointment: Appointment) -> bool:
     """Whether a booking is over: its exam was done, or the booking was missed or cancelled."""
     return is_done(definitions, appointment.status) or came_to_nothing(definitions, appointment.status)
+
+
+def _calls(definitions: Definitions) -> Iterator[ActionRule]:
+    staff_only = (rule for rule in definitions.actions.values() if rule.by == {"staff"})
+    return (rule for rule in staff_only if rule.entry and rule.entry.target in definitions.in_line)

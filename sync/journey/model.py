@@ -56,6 +56,8 @@ class BuiltIn(StrEnum):
     CORRECT_JOURNEY = "correct_journey"
     MOVE_BOOKING = "move_booking"  # the hospital moved or cancelled the booking of an entry
     TAKE_BACK = "take_back"  # staff took back what a kiosk did
+    UNDO = "undo_press"  # staff took back what staff did
+    CALL_NEXT = "call_next"  # staff called the first in a line
     LEGACY = "legacy"  # done in the system that was here before, by rules of its own
 
 

@@ -18,6 +18,7 @@ from sync.journey.model import (
     BuiltIn,
     Decision,
     EntryChange,
+    ExamId,
     Journey,
     NextExam,
     QueueEntry,
@@ -30,6 +31,7 @@ from sync.journey.model import (
 )
 from sync.journey.proof import lacks_proof
 from sync.journey.take_back import is_take_back
+from sync.journey.undo import is_undo
 
 
 def decide(definitions: Definitions, journey: Journey, action: Action) -> Decision | Refusal:
@@ -119,7 +121,7 @@ def place_in_line(entry: QueueEntry) -> tuple[int, int, str]:
 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
     """Whether a history row can be written: by the table, the queue mapping, a day's end, a correction, by taking back
-    what a kiosk did, or by the word of another system, which may go from any state to any.
+    what a kiosk or staff did, or by the word of another system, which may go from any state to any.
     """
     if row.trigger_type == Trigger.SYSTEM_AUTO:
         return row.to_state == definitions.initial and row.from_state in definitions.journey_states
@@ -129,7 +131,7 @@ def is_legal(definitions: Definitions, row: Transition) -> bool:
         return row.from_state in may and row.to_state in may
     rule = definitions.actions.get(row.action)
     if rule is None:
-        return is_correction(definitions, row) or is_take_back(definitions, row)
+        return any(may_leave(definitions, row) for may_leave in (is_correction, is_take_back, is_undo))
     if row.from_state in rule.never_in:
         return False
     # A change to an entry that is not the current one leaves the journey where it is.
@@ -215,7 +217,7 @@ def _open(definitions: Definitions, journey: Journey, action: Action, rule: Acti
 def _change(definitions: Definitions, journey: Journey, action: Action, rule: ActionRule) -> Decision | Refusal:
     """An action on one entry, named or current; the journey moves with its current entry only."""
     assert rule.entry is not None
-    entry = _meant(definitions, journey, action)
+    entry = meant(definitions, journey, action.queue_id, action.exam_id)
     if entry is None and rule.no_entry is not None and action.exam_id is not None and action.queue_id is None:
         return _change_appointment_alone(definitions, journey, action, rule, rule.no_entry)
     target = _target(definitions, journey, rule, entry)
@@ -258,14 +260,16 @@ def _change_appointment_alone(
     return Decision(_next(moved), (_row(journey, action, rule, journey.state),), (), changes)
 
 
-def _meant(definitions: Definitions, journey: Journey, action: Action) -> QueueEntry | None:
-    """The entry of an action: the entry of its `queue_id`, or the last live entry of its `exam_id`, else the current
-    entry.
+def meant(
+    definitions: Definitions, journey: Journey, queue_id: QueueId | None, exam_id: ExamId | None
+) -> QueueEntry | None:
+    """The entry that an action means: the entry of its `queue_id`, or the last live entry of its `exam_id`, else the
+    current entry.
     """
-    if action.queue_id is not None:
-        return journey.entry(action.queue_id)
-    if action.exam_id is not None:
-        live = (e for e in journey.entries if e.exam_id == action.exam_id and e.state in definitions.live)
+    if queue_id is not None:
+        return journey.entry(queue_id)
+    if exam_id is not None:
+        live = (e for e in journey.entries if e.exam_id == exam_id and e.state in definitions.live)
         return max(live, key=_opened, default=None)
     return journey.current
 

@@ -21,7 +21,7 @@ from sync.central.records.proofs import visit_of_proof
 from sync.central.records.shadow_words import has_word
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.unseen_changes import own_changes_since, unseen_visit_since
-from sync.central.records.visits import VisitRow, read_visit
+from sync.central.records.visits import VisitRow, is_corrected, read_visit
 from sync.central.records.waiting import actions_waiting_in
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import MINUTE_MS, TimeQuality
@@ -97,7 +97,7 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
         unseen_visit=None if own else unseen_visit_since(db, *unseen),
         visit_waits=_waits(db, context, received, subject, visit),
         changed_elsewhere=journey.journey_version - base_version > own_changes,
-        corrected=own is not None and own.corrected_version > base_version,
+        corrected=own is not None and is_corrected(db, own, base_version),
         denied=own is not None and own.denied,
         two_visits=own is not None and own.merged,
         proof_used=_proof_used(db, rules, intent, visit),

@@ -16,6 +16,7 @@ from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.card_rotation import walk_on
 from sync.central.maintenance.derived_days import derive_days
 from sync.central.maintenance.incarnation import update_marker
+from sync.central.records.account_sessions import delete_ended_account_tokens
 from sync.central.records.appointments import late_bookings, set_appointment_status
 from sync.central.records.audit import delete_old_rows
 from sync.central.records.audit_kinds import KEPT_DAYS
@@ -23,6 +24,7 @@ from sync.central.records.desk_cards import delete_old_desk_cards
 from sync.central.records.document_imports import delete_old_imports
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
+from sync.central.records.presses import delete_old_presses
 from sync.central.records.sessions import delete_ended_sessions
 from sync.central.records.shadow_words import delete_old_words
 from sync.central.records.site import NoSite, read_site
@@ -100,9 +102,11 @@ class Housekeeping:
             delete_old_words(self._centre.store, now_ms)
             with self._centre.store.write(brief=True) as db:
                 delete_ended_sessions(db, now_ms)
+                delete_ended_account_tokens(db, now_ms)
                 delete_old_visit_tokens(db, now_ms)
                 delete_old_imports(db, now_ms)
                 delete_old_desk_cards(db, now_ms)
+                delete_old_presses(db, today)
             self._closed_until = today
 
 

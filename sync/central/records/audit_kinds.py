@@ -47,6 +47,12 @@ class AuditKind(StrEnum):
     REFUSED_KIOSK = "refused:other-kiosk"  # the token is valid, and the call names another kiosk
     REFUSED_CODE = "refused:enroll-code"
     REFUSED_BIRTH_DATE = "refused:birth-date"  # a wrong one beside the token of a visit, or one too many
+    REFUSED_SIGN_IN = "refused:sign-in"  # a wrong password or an unknown login name
+    REFUSED_LOCKED = "refused:locked"  # a try to sign in while a lock held, so nothing was tried
+    REFUSED_ACCOUNT_CODE = "refused:account-code"
+    SIGN_IN = "sign-in"
+    SIGN_IN_LOCKED = "sign-in-locked"  # too many failures: each further one makes the wait longer
+    SIGN_OUT = "sign-out"
     IDENTIFIED = "identified"  # the bearer of a visit's token by the birth date, who got a patient's token
 
     # What staff did besides journeys.
@@ -63,6 +69,8 @@ class AuditKind(StrEnum):
     COPY_TICKET = "copy_ticket"
     AWAIT_CARD = "await_card"
     END_DESK_CARD = "end_desk_card"
+
+    ACCOUNT = "account"  # an account was made or changed, or a code for one: `did` in the detail says what
 
     # What operators did.
     ENROLL_CODE = "enroll-code"

@@ -118,14 +118,21 @@ def read_effect(db: ReadTransaction, verdict_id: str) -> EndedEffect | None:
 
 def undone_versions(db: ReadTransaction, patient_id: str, site_day: str) -> set[int]:
     """The versions of a patient's journey of a day before each change that was taken back, and before each taking
-    back.
+    back. Presses of staff that were undone are among them.
     """
     rows = db.rows(
         "select * from effects where patient_id = :patient_id and ended_ms is not null and exception_id is null",
         patient_id=patient_id,
     )
     changes = (_effect(row).changed.before for row in rows)
-    return {change.journey_version for change in changes if change and change.site_day == site_day}
+    undone = {change.journey_version for change in changes if change and change.site_day == site_day}
+    presses = db.rows(
+        "select from_version, undone_version from presses where patient_id = :patient_id and site_day = :site_day"
+        " and undone_ms is not null and from_version is not null",
+        patient_id=patient_id,
+        site_day=site_day,
+    )
+    return undone.union(*(tuple(row) for row in presses))
 
 
 def end_effects(db: WriteTransaction, verdict_ids: Sequence[str], now_ms: int, exception_id: str | None) -> None:

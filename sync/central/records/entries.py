@@ -215,6 +215,19 @@ def those_ahead(definitions: Definitions, site_day: str, entry: QueueEntry) -> t
     }
 
 
+def first_in_line(db: ReadTransaction, states: Collection[str], site_day: str, exam_id: str) -> str | None:
+    """The queue id of the first entry of an exam's line that is in one of these states; None where there is none."""
+    among, of_states = any_of("state", states)
+    row = db.row(
+        f"select e.queue_id from entries e where e.site_day = :site_day and e.exam_id = :exam_id"  # noqa: S608
+        f" and e.state in {among} order by {line_order('e')} limit 1",
+        site_day=site_day,
+        exam_id=exam_id,
+        **of_states,
+    )
+    return str(row["queue_id"]) if row else None
+
+
 def count_entries_by_state(db: ReadTransaction, site_day: str) -> dict[str, int]:
     """The number of entries of a site day in each state. An entry that outlasts a day's end is of the new day."""
     rows = db.rows(

@@ -14,7 +14,7 @@ from sync.central.store.transactions import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import BuiltIn
 
-_SET_RIGHT = (BuiltIn.CORRECT_JOURNEY.value, BuiltIn.TAKE_BACK.value)
+_SET_RIGHT = (BuiltIn.CORRECT_JOURNEY.value, BuiltIn.TAKE_BACK.value, BuiltIn.UNDO.value)
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -187,8 +187,11 @@ def _entries(db: ReadTransaction, after: int, until: int) -> Sequence[EventRow]:
     ]
 
 
-# An arrival, or a journey that was set right.
-_SAID = "({0}.from_state = :initial or {0}.action in (:set_right0, :set_right1))"
+# An arrival, or a journey that was set right. An undo that concerns an entry alone leaves the journey where it is.
+_SAID = (
+    "({0}.from_state = :initial"
+    " or ({0}.action in (:set_right0, :set_right1, :set_right2) and {0}.from_state <> {0}.to_state))"
+)
 
 
 def _told_of_journeys(definitions: Definitions) -> tuple[str, dict[str, str]]:

@@ -32,15 +32,16 @@ class By(StrEnum):
     NOTHING = "nothing"
     NAME = "name"  # by the patient's id, or an alias of it
     ENTRY = "entry"  # by the id of a queue entry
+    PRESS = "press"  # by the action id of a press on an entry
     CARD = "card"  # by the card alone
 
 
 class Wanted(msgspec.Struct, frozen=True):
     """What an action needs to know, by its request.
 
-    `name` is the id of a patient or of a queue entry, as `by` says. `cards` are the hashes under which the card of the
-    request is stored now. `takes_number`: the action may open a queue entry. `token_hash` is that of the sender's
-    token, where the action itself has to confirm it.
+    `name` is the id of a patient, of a queue entry or of a press, as `by` says. `cards` are the hashes under which the
+    card of the request is stored now. `takes_number`: the action may open a queue entry. `token_hash` is that of the
+    sender's token, where the action itself has to confirm it.
     """
 
     action_id: str
@@ -163,6 +164,7 @@ _SUBJECTS = {
     By.NAME: "coalesce((select patient_id from patients where patient_id = :name),"
     " (select patient_id from patient_aliases where alias_id = :name))",
     By.ENTRY: "(select patient_id from entries where queue_id = :name)",
+    By.PRESS: "(select patient_id from presses where action_id = :name)",
     By.CARD: f"(select b.patient_id {_HOLDER_SOURCE} limit 1)",
 }
 

@@ -169,15 +169,19 @@ def save(
     return change
 
 
-def add_correction(db: WriteTransaction, after: Journey) -> None:
-    """Records that staff corrected a journey to `after`, in the transaction that wrote it."""
+def add_correction(db: WriteTransaction, after: Journey, since_version: int = 0) -> None:
+    """Records that staff corrected a journey to `after`, in the transaction that wrote it.
+
+    `since_version` is the first version of the journey with what was corrected, where that is known.
+    """
     db.execute(
-        "insert into corrections values (:change, :patient_id, :visit_id, :version)",
+        "insert into corrections values (:change, :patient_id, :visit_id, :version, :since_version)",
         {
             "change": db.next_change(),
             "patient_id": after.patient_id,
             "visit_id": after.visit_id,
             "version": after.journey_version,
+            "since_version": since_version,
         },
     )
 

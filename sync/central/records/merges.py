@@ -11,6 +11,7 @@ _TABLES = (
     "entry_history",
     "corrections",
     "effects",
+    "presses",
     "tokens",
     "shadow_words",
 )

@@ -81,6 +81,18 @@ def is_without_visit(db: ReadTransaction, patient_id: str, day: str) -> bool:
     return db.known(_WITHOUT_VISIT, (patient_id, day)) is True
 
 
+def is_corrected(db: ReadTransaction, visit: VisitRow, base_version: int) -> bool:
+    """Whether staff have corrected what a kiosk could know that has pulled this version of the journey."""
+    if visit.corrected_version <= base_version:
+        return False
+    row = db.row(
+        "select 1 from corrections where visit_id = :visit_id and journey_version > :base and since_version <= :base",
+        visit_id=visit.visit_id,
+        base=base_version,
+    )
+    return row is not None
+
+
 def is_visit_of(db: ReadTransaction, visit_id: str, patient_id: str) -> bool:
     """Whether an id means a visit of this patient."""
     visit = read_visit(db, visit_id)

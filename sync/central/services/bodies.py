@@ -36,6 +36,7 @@ class ActionBody(msgspec.Struct, frozen=True, kw_only=True):
 class ActionPayload(msgspec.Struct, frozen=True, kw_only=True):
     """The patient, the entry and the room that an action names. Further members are kept with the action.
 
+    `seen_state` is the state of the entry on the screen of staff: where it has another one now, nothing is done.
     `tag_id` is a card as it was read. The centre replaces it by its keyed hash, at any depth of the payload.
     """
 
@@ -43,6 +44,7 @@ class ActionPayload(msgspec.Struct, frozen=True, kw_only=True):
     queue_id: Name | None = None
     exam_id: Name | None = None
     room: Name | None = None
+    seen_state: Name | None = None
     tag_id: Tag | None = None
 
 

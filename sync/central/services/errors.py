@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from sync.central.services.entry_now import ChangeAfter, EntryNow
 from sync.central.services.error_codes import CODES
 from sync.journey.model import Refusal
 
@@ -23,21 +25,35 @@ class ApiError:
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """The body of every refused request. Where no patient is concerned, the state is null and no action available."""
+    """The body of every refused request. Where no patient is concerned, the state is null and no action available.
+
+    A press of staff on what is not as their screen shows it is told what is so: `entry` is the entry of the press,
+    `next` the first one of the line, null for an empty line, and `after` what happened after the press to undo.
+    """
 
     error: str
     code: str
     journey_state: str | None = None
     available_actions: tuple[str, ...] = ()
+    entry: EntryNow | UnsetType | None = UNSET
+    next: EntryNow | UnsetType | None = UNSET
+    after: ChangeAfter | UnsetType | None = UNSET
 
 
 CARD_BLOCKED = ApiError("card_blocked", "The card is blocked: it was reported lost. Unblock it first.")
 CARD_OF_ANOTHER = ApiError("card_of_another", "The card belongs to another patient.")
+DECIDED_ELSEWHERE = ApiError("decided_elsewhere", "The hospital's other system decides this action.")
+NO_ENTRY = ApiError("not_found", "There is no such queue entry.")
 UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
 NO_CASE = ApiError("not_found", "There is no such case.")
 NO_KIOSK = ApiError("not_found", "There is no such kiosk.")
 NO_OBJECT = ApiError("malformed", "The body must be a JSON object.")
 MISSING_PATIENT_ID = ApiError("missing_patient_id", "A request with a staff token must name the patient: patient_id.")
+
+
+def status_of(code: str) -> HTTPStatus:
+    """The HTTP status of an error of this code, one of an older version too."""
+    return CODES[code].status if code in CODES else HTTPStatus.BAD_REQUEST
 
 
 def nested_too_deep(what: str) -> ApiError:

@@ -19,7 +19,8 @@ from sync.central.records.site import SiteSettings
 from sync.central.services.access_log import record_within
 from sync.central.services.action_counts import counted
 from sync.central.services.answers import Answer, accepted, refused, refused_at, refused_by_rules
-from sync.central.services.errors import ApiError
+from sync.central.services.contradiction import Contradiction, contradicted, patients_in_error
+from sync.central.services.errors import ApiError, ErrorBody, status_of
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.store.errors import Overtaken, StaleJourney
@@ -97,9 +98,10 @@ def once(
     """Does an action in one transaction, once for each action id, and returns the answer to it.
 
     `wanted` is what the first query looks for, besides the site and an earlier answer. `find_subject` returns the
-    subject, or the refusal. `act` returns the value of the answer, an ApiError or a Refusal. A repeat gets the stored
-    answer. The same action id with another content is refused. The answers that the rules give are stored. An ApiError
-    is not, and neither is the refusal of an action that no state allows.
+    subject, or the refusal. `act` returns the value of the answer, an ApiError, a Refusal or a Contradiction. A repeat
+    gets the stored answer. The same action id with another content is refused. The answers that the rules give are
+    stored, and those that contradict a screen. An ApiError is not, and neither is the refusal of an action that no
+    state allows.
 
     Raises BearerChanged where the first query does not confirm the expected bearer of the requester's token.
 
@@ -163,6 +165,10 @@ def _answer(
         if outcome.code not in _NEVER_POSSIBLE:
             _store(context, subject, answer)
         return answer
+    if isinstance(outcome, Contradiction):
+        answer = contradicted(context.centre, context.site, context.requester.actor, outcome)
+        _store(context, subject, answer)
+        return answer
     answer = _about(accepted(outcome, subject.patients), patients_in)
     _store(context, subject, answer)
     return answer
@@ -194,5 +200,8 @@ def _repeat(context: ActionContext, subject: Subject, stored: StoredAnswer, pati
     same_content = stored.content_hash in context.request.content_hashes(actor.role, subject.record_id)
     if not same_content or stored.result is None:
         return refused_at(context.db, context.centre, context.today, actor, subject.patient_id, _REUSED)
-    answer = Answer(200 if stored.outcome == "applied" else 400, stored.result.encode(), subject.patients)
-    return _about(answer, patients_in)
+    result = stored.result.encode()
+    if stored.outcome == "applied":
+        return _about(Answer(200, result, subject.patients), patients_in)
+    body = msgspec.json.decode(result, type=ErrorBody)
+    return Answer(status_of(body.code), result, (*subject.patients, *patients_in_error(body)))

@@ -8,12 +8,13 @@ from sync.central.centre import Centre
 from sync.central.days.open_journey import Opened, open_read
 from sync.central.records.first_read import By, FirstRead, Wanted
 from sync.central.records.history import day_end
-from sync.central.records.journeys import save
 from sync.central.records.queue_numbers import open_in_line
 from sync.central.services.answers import Answer, refused_at
+from sync.central.services.contradiction import Contradiction
 from sync.central.services.current_state import NOT_COUNTED, CurrentState, current_state
-from sync.central.services.errors import CARD_BLOCKED, CARD_OF_ANOTHER, UNKNOWN_PATIENT, ApiError
+from sync.central.services.errors import CARD_BLOCKED, CARD_OF_ANOTHER, DECIDED_ELSEWHERE, UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Subject, once
+from sync.central.services.pressed import contradiction, save_decision
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.journey.definitions import ActionRule
@@ -22,6 +23,7 @@ from sync.journey.model import (
     Action,
     ActionId,
     Decision,
+    Exam,
     ExamId,
     Journey,
     Opens,
@@ -33,7 +35,7 @@ from sync.journey.model import (
 )
 from sync.journey.rules import decide, may_send
 
-_DECIDED_ELSEWHERE = ApiError("decided_elsewhere", "The hospital's other system decides this action.")
+NOTHING_OPENS = Opens(VisitId(""), QueueId(""), "", Exam(ExamId(""), "", "", ""))  # for an action that opens nothing
 _NOBODY_NAMED = ApiError("unknown_patient", "The request names no known patient.")
 
 
@@ -57,32 +59,36 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
     def find_subject(context: ActionContext) -> Subject | Answer:
         found = _patient(context.found, patient_id)
         if isinstance(found, str) and _is_decided_elsewhere(context, rule):
-            return refused_at(context.db, centre, context.today, requester.actor, found, _DECIDED_ELSEWHERE)
+            return refused_at(context.db, centre, context.today, requester.actor, found, DECIDED_ELSEWHERE)
         if isinstance(found, ApiError):
             return refused_at(context.db, centre, context.today, requester.actor, patient_id, found)
         return Subject(found, found)
 
-    def act(context: ActionContext, _: Subject) -> CurrentState | Refusal | ApiError:
+    def act(context: ActionContext, _: Subject) -> CurrentState | Refusal | Contradiction | ApiError:
         if context.found.is_blocked:  # not before: a repeat of an action from before the block stays a repeat
             return CARD_BLOCKED
         opened = open_day(context)
+        if found := contradiction(context, opened.journey):
+            return found
         decision = _decide(context, opened.journey)
         if isinstance(decision, Refusal):
             return decision
         if decision.opened is not None:
             return _save_with_number(context, opened, decision, decision.opened)
-        _save(context, opened, decision)
+        save_decision(context, opened, decision)
         return state_after(context, decision)
 
     return once(centre, requester, request, find_subject, act, wanted=wanted, beside=True)
 
 
-def decide_and_save(context: ActionContext, decide_on: Callable[[Journey], Decision | Refusal]) -> Decision | Refusal:
+def decide_and_save(
+    context: ActionContext, decide_on: Callable[[Journey], Decision | Refusal]
+) -> Decision | Refusal | Contradiction:
     """Opens the journey of today of the request's patient, decides on it, and writes the rows of an accepted action."""
     opened = open_day(context)
-    decision = decide_on(opened.journey)
+    decision = contradiction(context, opened.journey) or decide_on(opened.journey)
     if isinstance(decision, Decision):
-        _save(context, opened, decision)
+        save_decision(context, opened, decision)
     return decision
 
 
@@ -102,10 +108,6 @@ def open_day(context: ActionContext) -> Opened:
     return open_read(context.db, context.centre.definitions, context.found, context.today, day_end(context.now_ms))
 
 
-def _save(context: ActionContext, opened: Opened, decision: Decision, change: int | None = None) -> None:
-    save(context.db, opened.stored, decision, context.provenance, context.request.action_type, change)
-
-
 def _save_with_number(context: ActionContext, opened: Opened, decision: Decision, entry: QueueEntry) -> CurrentState:
     """Writes a decision that opens an entry, which gets its queue number. A refused action takes none.
 
@@ -116,7 +118,7 @@ def _save_with_number(context: ActionContext, opened: Opened, decision: Decision
     opening = open_in_line(context.db, definitions, context.site.ticket_prefix, day, entry, context.now_ms, used)
     numbered = replace(entry, queue_number=opening.queue_number)
     decision = replace(decision, journey=decision.journey.with_entry(numbered))
-    _save(context, opened, decision, opening.change)
+    save_decision(context, opened, decision, opening.change)
     if not context.db.has_overtaken_nobody(opening.change):
         return state_after(context, decision)  # those before the entry are counted again
     ahead = opening.people_ahead if waits(definitions, entry) else 0

@@ -20,7 +20,7 @@ NO_REASON = ApiError("malformed", f"reason must be a text of at most {MAX_REASON
 NO_REASON_GIVEN = ApiError("malformed", f"reason must be a text of 1 to {MAX_REASON} characters.")
 NO_TAG = ApiError("malformed", "tag_id must be a text.")
 _CARD_FIELDS = frozenset({"tag_id"})
-_NAMES = ("patient_id", "queue_id", "exam_id", "room")
+_NAMES = ("patient_id", "queue_id", "exam_id", "room", "seen_state")
 
 
 class ActionRequest(msgspec.Struct, frozen=True):

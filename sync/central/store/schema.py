@@ -5,10 +5,12 @@ own name for it), `text` for the rest, 0 or 1 for truth, a primary key in every 
 Columns named `*_ms` hold UTC milliseconds, columns named `*_day` ISO dates of the site, and JSON is text.
 """
 
+from sync.central.store.schema_board import BOARD_TABLES
 from sync.central.store.schema_feed import FEED_TABLES
 from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
 from sync.central.store.schema_legacy import LEGACY_TABLES
+from sync.central.store.schema_people import ACCOUNT_TABLES, SIGN_IN_TABLES
 
 _SITE = (
     """create table site (
@@ -263,12 +265,13 @@ _JOURNEYS = (
         visit_id text not null references visits (visit_id),
         primary key (action, proof)
     )""",
-    # Corrections of journeys by staff.
+    # Corrections of journeys by staff, and undone presses that had moved a journey.
     """create table corrections (
         change bigint primary key,
         patient_id text not null references patients (patient_id),
         visit_id text not null,
-        journey_version bigint not null    -- after the correction
+        journey_version bigint not null,   -- after the correction
+        since_version bigint not null      -- the first version with what was corrected; 0: not known
     )""",
     "create index corrections_of_visit on corrections (visit_id, journey_version)",
     """create table actions (
@@ -317,12 +320,17 @@ _ACCESS = (
         renews text,                       -- hash of an app's former token; null: it renews none
         visit_id text,                     -- of a visit's token: valid while the patient is on that visit
         action_id text,                    -- of a visit's token: the action whose hash it has
-        wrong_tries bigint not null        -- of a visit's token: wrong birth dates
+        wrong_tries bigint not null,       -- of a visit's token: wrong birth dates
+        account_id text references accounts (account_id),  -- of a person who has signed in
+        duties text,                       -- of that person; null: what a staff token may do anyway
+        seen_ms bigint,                    -- of a person: the last press or request, true to a minute
+        idle_ms bigint                     -- the token ends so long after `seen_ms`; null: it has no idle end
     )""",
     "create index tokens_of_patient on tokens (patient_id)",
     "create index tokens_of_action on tokens (action_id) where action_id is not null",
     "create index tokens_that_renew on tokens (renews) where renews is not null",
     "create index tokens_of_kiosk on tokens (kiosk_id)",
+    "create index tokens_of_account on tokens (account_id) where account_id is not null",
     # Sessions of browsers. One is deleted at its end, or when its token has ended.
     """create table sessions (
         session_hash text primary key,     -- SHA-256; the session itself is in the browser's cookie alone
@@ -366,7 +374,22 @@ _ACCESS = (
 
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *LEGACY_TABLES, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
+    (
+<<<<<<< HEAD
+        *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *SIGN_IN_TABLES),
+        *(*LEGACY_TABLES, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
+=======
+        *_SITE,
+        *_PATIENTS,
+        *_JOURNEYS,
+        *_ACCESS,
+        *LEGACY_TABLES,
+        *KIOSK_TABLES,
+        *BOARD_TABLES,
+        *FEED_TABLES,
+        *IMPORT_TABLES,
+>>>>>>> e69d1a256319ed5cc91b9f403f9523a0ce7d159b
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -7,6 +7,7 @@ from sync.central.kiosks.pull import MOST_WAITING
 from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
 from sync.central.services.board_feed import BoardFeed
+from sync.central.services.passwords import Passwords
 from sync.central.web.api_app import ApiApp
 from sync.central.web.board_api import board_api
 from sync.central.web.board_socket import add_board_socket
@@ -28,9 +29,11 @@ from sync.central.web.origins import Origins
 from sync.central.web.patient_api import patient_api
 from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
+from sync.central.web.press_api import press_api
 from sync.central.web.queue_api import queue_api
 from sync.central.web.session_api import session_api
 from sync.central.web.shadow_api import shadow_api
+from sync.central.web.sign_in_api import sign_in_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff.shell import Shell
 from sync.central.web.staff_api import staff_api
@@ -59,12 +62,14 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     harden(app)
-    endpoints = Endpoints(centre)
+    endpoints = Endpoints(centre, origins)
     boards = BoardFeed(centre)
     app.register_blueprint(patient_api(centre, endpoints))
     app.register_blueprint(visit_api(centre, endpoints))
     app.register_blueprint(session_api(centre, endpoints, origins))
+    app.register_blueprint(sign_in_api(centre, endpoints, origins, Passwords(), web))
     app.register_blueprint(queue_api(centre, endpoints))
+    app.register_blueprint(press_api(centre, endpoints))
     app.register_blueprint(board_api(endpoints, boards))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))

@@ -143,5 +143,5 @@ class BearerConversation(ABC):
             command(self, document)
 
 
-def _whose(bearer: Bearer) -> tuple[Role, str | None, str]:
-    return bearer.role, bearer.patient_id, bearer.name
+def _whose(bearer: Bearer) -> tuple[Role, str | None, str | None, str]:
+    return bearer.role, bearer.patient_id, bearer.account_id, bearer.name

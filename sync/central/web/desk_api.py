@@ -17,6 +17,7 @@ from sync.central.desk.person import DeskPerson, read_desk_person
 from sync.central.desk.register_person import REGISTER, RegisteredPerson, register_person
 from sync.central.desk.ticket import TicketCopy, copy_ticket
 from sync.central.desk.walk_in import WALK_IN, InLine, walk_in
+from sync.central.records.duties import Duty
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
 from sync.central.services.bodies import ActionBody, Body, Name, Reason, members, read_members
@@ -120,28 +121,41 @@ def desk_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
 def _add_looks(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
     @api.get("/")
-    @endpoints.endpoint("Read exams, languages and kiosks for the desk", DeskFrame, Role.STAFF)
+    @endpoints.endpoint("Read exams, languages and kiosks for the desk", DeskFrame, Role.STAFF, duty=Duty.RECEPTION)
     def frame(_: Bearer) -> AboutNobody:
         return read_frame(centre)
 
     @api.post("/find/")
-    @endpoints.endpoint("Find a patient", FoundPeople, Role.STAFF, body=_plain(FindPerson))
+    @endpoints.endpoint("Find a patient", FoundPeople, Role.STAFF, duty=Duty.RECEPTION, body=_plain(FindPerson))
     def find(_: Bearer, wanted: FindPerson) -> Told:
         return find_person(centre, wanted.q)
 
     @api.post("/doubles/")
-    @endpoints.endpoint("Find the records that may be of a person", FoundPeople, Role.STAFF, body=_plain(FindDoubles))
+    @endpoints.endpoint(
+        "Find the records that may be of a person",
+        FoundPeople,
+        Role.STAFF,
+        duty=Duty.RECEPTION,
+        body=_plain(FindDoubles),
+    )
     def doubles(_: Bearer, wanted: FindDoubles) -> Told:
         return find_doubles(centre, wanted.name, wanted.birth_date or None, wanted.patient_id)
 
     @api.get("/patients/<patient_id>/")
-    @endpoints.endpoint("Read a patient's record", DeskPerson, Role.STAFF, refuses=("unknown_patient",))
+    @endpoints.endpoint(
+        "Read a patient's record", DeskPerson, Role.STAFF, duty=Duty.RECEPTION, refuses=("unknown_patient",)
+    )
     def person(_: Bearer, patient_id: str) -> Told | ApiError:
         return read_desk_person(centre, patient_id)
 
     @api.post("/tickets/")
     @endpoints.endpoint(
-        "Copy a queue ticket", TicketCopy, Role.STAFF, body=_plain(CopyTicket), refuses=("not_found", "not_allowed")
+        "Copy a queue ticket",
+        TicketCopy,
+        Role.STAFF,
+        duty=Duty.RECEPTION,
+        body=_plain(CopyTicket),
+        refuses=("not_found", "not_allowed"),
     )
     def ticket(sender: Bearer, wanted: CopyTicket) -> Told | ApiError:
         return copy_ticket(centre, requester_of(sender, "desk"), wanted.queue_id)
@@ -151,6 +165,7 @@ def _add_looks(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         "Show two records and their merge",
         MergePreview,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=_plain(PreviewMerge),
         refuses=("unknown_patient", "same_patient"),
     )
@@ -164,6 +179,7 @@ def _add_people(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         "Register a patient",
         RegisteredPerson,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(REGISTER, members(RegisterPerson)),
         status=HTTPStatus.CREATED,
         refuses=("possible_double", "patient_exists", "decided_elsewhere", "not_found", *OF_AN_ACTION, *BY_THE_RULES),
@@ -176,6 +192,7 @@ def _add_people(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         "Change a patient's name, birth date or language",
         ChangedPerson,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(CHANGE, members(ChangePerson)),
         refuses=("unknown_patient", *OF_AN_ACTION),
     )
@@ -187,6 +204,7 @@ def _add_people(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         "Put a patient into a line",
         InLine,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(WALK_IN, members(WalkIn)),
         refuses=("unknown_patient", "decided_elsewhere", "not_found", *OF_AN_ACTION, *BY_THE_RULES),
     )
@@ -200,6 +218,7 @@ def _add_bookings(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         "Book a patient by hand",
         BookedByHand,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(BOOK, members(BookByHand)),
         status=HTTPStatus.CREATED,
         refuses=("unknown_patient", "not_found", "not_allowed", *OF_AN_ACTION),
@@ -212,6 +231,7 @@ def _add_bookings(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         "Move a booking",
         BookedByHand,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(MOVE, members(MoveBooking)),
         refuses=("not_found", "not_allowed", *OF_AN_ACTION),
     )
@@ -223,6 +243,7 @@ def _add_bookings(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         "Cancel a booking",
         BookedByHand,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(CANCEL, members(CancelBooking)),
         refuses=("not_found", "not_allowed", *OF_AN_ACTION),
     )

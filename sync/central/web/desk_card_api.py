@@ -19,6 +19,7 @@ from sync.central.desk.next_card import (
     look_at_card,
     read_cards,
 )
+from sync.central.records.duties import Duty
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
 from sync.central.services.bodies import ActionBody, Label, Name, Reason, members
@@ -69,6 +70,7 @@ def desk_card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         "List the cards that a kiosk has read for the desk",
         ReadCards,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         query=OfKiosk,
         refuses=("not_found",),
     )
@@ -80,6 +82,7 @@ def desk_card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         "Await the next card at a kiosk",
         AwaitedCard,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(AWAIT, members(AwaitCard)),
         status=HTTPStatus.CREATED,
         refuses=("not_found", "kiosk_away", "kiosk_taken", *OF_AN_ACTION),
@@ -89,7 +92,9 @@ def desk_card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         return msgspec.structs.replace(answer, status=HTTPStatus.CREATED) if answer.done else answer
 
     @api.get("/<ask_id>/")
-    @endpoints.endpoint("Look at a card for the desk", CardAtDesk, Role.STAFF, refuses=("not_found",))
+    @endpoints.endpoint(
+        "Look at a card for the desk", CardAtDesk, Role.STAFF, duty=Duty.RECEPTION, refuses=("not_found",)
+    )
     def look(_: Bearer, ask_id: str) -> Told | ApiError:
         return look_at_card(centre, ask_id)
 
@@ -98,6 +103,7 @@ def desk_card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         "Cancel the wait for a card, or discard the card",
         EndedCard,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(END, members(EndCard)),
         refuses=("not_found", *OF_AN_ACTION),
     )
@@ -109,6 +115,7 @@ def desk_card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         "Bind a card that was read",
         BoundReadCard,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action(BIND_READ, members(BindReadCard)),
         status=HTTPStatus.CREATED,
         refuses=(

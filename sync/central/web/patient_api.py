@@ -60,6 +60,7 @@ _CURRENT_STATE = Contract(
     _PEOPLE,
     query=WhosePatient,
     refuses=("missing_patient_id", "unknown_patient"),
+    of_pages=True,
 )
 _PERFORM_ACTION = Contract(
     "Do an action",
@@ -68,9 +69,11 @@ _PERFORM_ACTION = Contract(
     body=PerformAction,
     refuses=(
         *("missing_action_type", "unknown_patient", "card_of_another", "card_blocked", "decided_elsewhere"),
+        "entry_changed",
         *OF_AN_ACTION,
         *BY_THE_RULES,
     ),
+    of_pages=True,
 )
 
 

@@ -23,10 +23,11 @@ _SEARCH = Body(Search, lambda document: read_members(Search, document, {}))
 
 
 class ChangeEntry(ActionBody, frozen=True, kw_only=True):
-    """The new state of a queue entry, and why it changes."""
+    """The new state of a queue entry, and why it changes. `seen_state` is its state on the screen of the sender."""
 
     state: Name
     reason: Reason = ""
+    seen_state: Name | None = None
 
 
 def queue_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
@@ -50,7 +51,7 @@ def queue_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         CurrentState,
         Role.STAFF,
         body=endpoints.action(BuiltIn.CHANGE_ENTRY, Body(ChangeEntry, _entry_change)),
-        refuses=("not_found", *OF_AN_ACTION, *BY_THE_RULES),
+        refuses=("not_found", "entry_changed", *OF_AN_ACTION, *BY_THE_RULES),
     )
     def change(sender: Bearer, wanted: ActionRequest, queue_id: str) -> Answer:
         return change_entry(centre, requester_of(sender), queue_id, wanted)
@@ -62,4 +63,6 @@ def _entry_change(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     found = read_members(ChangeEntry, document, {"state": NO_STATE, "reason": NO_REASON})
     if isinstance(found, ApiError):
         return found
-    return {"queue_id": (request.view_args or {}).get("queue_id"), "state": found.state, "reason": found.reason}
+    seen = {} if found.seen_state is None else {"seen_state": found.seen_state}
+    queue_id = (request.view_args or {}).get("queue_id")
+    return {"queue_id": queue_id, "state": found.state, "reason": found.reason, **seen}

@@ -31,13 +31,13 @@ OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-jo
 BOARD = f"{API}/board/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
-SESSION = f"{API}/session/"
+SESSION, ME = f"{API}/session/", f"{API}/me/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request of staff, and the patients of whom its answer tells. `of` fills the path."""
+    """A request of staff, and the patients of whom its answer tells. `of` fills the path, `within` the body."""
 
     method: str
     rule: str
@@ -45,6 +45,7 @@ class Ask:
     body: dict[str, Any] | None = None
     query: dict[str, str] | None = None
     of: Fill = lambda _: {}
+    within: Fill = lambda _: {}
 
 
 def ask(method: str, rule: str, *about: str, of: Fill = lambda _: {}, query: Any = None, **body: Any) -> Ask:
@@ -53,6 +54,24 @@ def ask(method: str, rule: str, *about: str, of: Fill = lambda _: {}, query: Any
 
 def act(rule: str, *about: str, action_type: str = "scan_nfc", **payload: Any) -> Ask:
     return ask("POST", rule, *about, action_type=action_type, payload=payload)
+
+
+def press(rule: str, *about: str, within: Fill = lambda _: {}, of: Fill = lambda _: {}, **body: Any) -> Ask:
+    """A press of staff whose body names what the test has found or made."""
+    return Ask("POST", rule, frozenset(about), body, None, of, within)
+
+
+def annas_entry(marked: MarkedOnline) -> dict[str, str]:
+    return {"queue_id": marked.queue_id}
+
+
+def annas_call(marked: MarkedOnline) -> dict[str, str]:
+    """A call of Anna, which can be undone where no request before has done so. It leaves no row of the log."""
+    if not marked.centre.rows("select action_id from presses"):
+        assert marked.centre.act(ANNA, "call_patient", STAFF).done
+        with marked.centre.store.write() as db:
+            db.execute("delete from audit where who = 'staff'")
+    return {"undoes": marked.centre.rows("select action_id from presses")[0]["action_id"]}
 
 
 def case_of(patient_id: str) -> Fill:
@@ -104,6 +123,11 @@ ASKED = {
     "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
     "session": ask("POST", SESSION),
     "end of a session": ask("DELETE", SESSION),
+    "sign-in": ask("POST", f"{API}/sign-in/", login="nobody", password="no password of anybody"),
+    "who is signed in": ask("GET", f"{ME}"),
+    "own sessions": ask("GET", f"{ME}sessions/"),
+    "end of an own session": ask("DELETE", f"{ME}sessions/<session_id>/", of=lambda _: {"session_id": "none"}),
+    "own password": ask("POST", f"{ME}password/", current="none", password="no password of anybody"),
     "visit": ask("GET", f"{API}/visit/"),
     "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
     "newer token": ask("POST", f"{API}/token/renew/"),
@@ -122,6 +146,11 @@ ASKED = {
     "entry": ask("PATCH", QUEUE + "<queue_id>/", ANNA, of=of_anna, state="called"),
     "entry, refused": ask("PATCH", QUEUE + "<queue_id>/", ANNA, of=of_anna, state="completed"),
     "entry of nobody": ask("PATCH", QUEUE + "<queue_id>/", of=of_nobody, state="called"),
+    "call of the next": press(QUEUE + "call-next/", ANNA, within=annas_entry, exam_id="blood", room="7"),
+    "call of one who is not the next": press(QUEUE + "call-next/", ANNA, within=annas_entry, exam_id="desk"),
+    "call of nobody": press(QUEUE + "call-next/", exam_id="blood", queue_id=new_id()),
+    "undo": press(QUEUE + "undo/", ANNA, within=annas_call),
+    "undo of nothing": press(QUEUE + "undo/", undoes=new_id()),
     "history": ask("GET", PATIENTS + "<patient_id>/history/", ANNA, of=of_anna),
     "history of nobody": ask("GET", PATIENTS + "<patient_id>/history/", of=of_nobody),
     "merge": ask("POST", PATIENTS + "<patient_id>/merge/", ANNA, DORA, of=of_anna, patient_id=DORA),
@@ -180,7 +209,7 @@ ASKED = {
     "cancel a booking": ask(
         "POST", DESK + "bookings/<appointment_id>/cancel/", BORIS, of=lambda _: OF_BOOKING, reason="ill"
     ),
-    "ticket": ask("POST", DESK + "tickets/", ANNA, queue_id="of Anna"),
+    "ticket": press(DESK + "tickets/", ANNA, within=lambda marked: {"queue_id": marked.queue_id}, queue_id=""),
     "preview of a merge": ask("POST", DESK + "merge-preview/", ANNA, DORA, kept=ANNA, gone=DORA),
     "preview with nobody": ask("POST", DESK + "merge-preview/", kept=ANNA, gone="nobody"),
     "await a card": ask("POST", DESK + "cards/", kiosk_id="nowhere"),
@@ -217,9 +246,7 @@ def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Respo
     path = wanted.rule
     for name, value in wanted.of(marked).items():
         path = path.replace(f"<{name}>", value)
-    body = {"action_id": new_id(), **wanted.body} if wanted.body is not None else None
-    if body is not None and body.get("queue_id") == "of Anna":
-        body["queue_id"] = marked.queue_id
+    body = {"action_id": new_id(), **wanted.body, **wanted.within(marked)} if wanted.body is not None else None
     return marked.online.call(wanted.method, path, token, json=body, params=wanted.query)
 
 

@@ -16,6 +16,7 @@ from sync.central.services.merge import merge_patients
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.services.take_word import take_word
+from sync.central.services.undo_press import undo_press
 from sync.central.services.word_bodies import read_word
 from sync.ids import new_id
 from sync.journey.model import STAFF, VISIT, Actor, Role
@@ -191,3 +192,22 @@ def test_what_is_no_cursor_is_refused(centre: Centre, text: str):
 def test_no_event_holds_a_name(centre: Centre):
     centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
     assert "환자" not in msgspec.json.encode(told(centre)).decode()
+
+
+def test_an_undone_call_is_told_as_a_correction_and_an_undo_of_another_entry_leaves_the_journey_alone(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
+    called, skipped = new_id(), new_id()
+    assert centre.act(ANNA, "call_patient", STAFF, called, room="7").done
+    arrived, _, call = told(centre)
+    assert undo_press(centre.parts, NURSE, staff("undo_press", undoes=called)).done
+    journey, entry = told(centre)[-2:]
+    assert types([journey, entry]) == ["corrected", "corrected"]
+    assert (journey["corrects"], journey["journey_state"]) == (arrived["id"], "WAITING")
+    assert (entry["corrects"], entry["entry"]["state"], entry["entry"]["room"]) == (call["id"], "waiting", "1")
+    assert (entry["origin"], journey["origin"]) == ("staff", "staff")
+    before = len(told(centre))
+    assert centre.act(ANNA, "mark_no_show", STAFF, skipped).done
+    assert undo_press(centre.parts, NURSE, staff("undo_press", undoes=skipped)).done
+    missed, back = told(centre)[before:]
+    assert (missed["type"], back["type"], back["entry"]["state"]) == ("no_show", "corrected", "waiting")
+    assert back["journey_state"] is None
