@@ -13,7 +13,7 @@ export type AppointmentStatus = "booked" | "arrived" | "waiting" | "in_progress"
 export type ActionType = "scan_nfc" | "register" | "confirm_arrival" | "enter_exam_room" | "complete_exam" | "make_payment" | "leave_hospital" | "call_patient" | "start_exam" | "mark_no_show" | "cancel_appointment" | (string & {});
 
 /** The code of a refusal. */
-export type ErrorCode = "action_id_reused" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "changed_meanwhile" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "kiosk_away" | "kiosk_taken" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_card_read" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "patient_exists" | "possible_double" | "same_patient" | "token_replaced" | "too_large" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | (string & {});
+export type ErrorCode = "account_disabled" | "action_id_reused" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "changed_meanwhile" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_changed" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "kiosk_away" | "kiosk_taken" | "line_moved" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_card_read" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "not_undoable" | "patient_exists" | "possible_double" | "same_patient" | "stale_page" | "token_replaced" | "too_large" | "too_many_tries" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | "weak_password" | "wrong_password" | (string & {});
 
 /** A code with which the socket closes. */
 export type CloseCode = 1000 | 1001 | 1002 | 1006 | 1007 | 1009 | 1011 | 1013 | 4401 | 4404 | 4403;
@@ -201,12 +201,18 @@ export interface EntryNow {
   readonly at: string;
 }
 
-/** The body of every refused request. Where no patient is concerned, the state is null and no action available. */
+/**
+ * The body of every refused request. Where no patient is concerned, the state is null and no action available.
+ * A press of staff on what is not as their screen shows it is told what is so: `entry` is the entry of the press, `next` the first one of the line, null for an empty line, and `after` what happened after the press to undo.
+ */
 export interface ErrorBody {
   readonly error: string;
   readonly code: ErrorCode;
   readonly journey_state?: JourneyState | null;
   readonly available_actions?: readonly ActionType[];
+  readonly entry?: EntryNow | null;
+  readonly next?: EntryNow | null;
+  readonly after?: ChangeAfter | null;
 }
 
 /** The message of the client was no command, or its patient is not to be had. */

@@ -375,20 +375,8 @@ _ACCESS = (
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-<<<<<<< HEAD
         *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *SIGN_IN_TABLES),
-        *(*LEGACY_TABLES, *KIOSK_TABLES, *FEED_TABLES, *IMPORT_TABLES),
-=======
-        *_SITE,
-        *_PATIENTS,
-        *_JOURNEYS,
-        *_ACCESS,
-        *LEGACY_TABLES,
-        *KIOSK_TABLES,
-        *BOARD_TABLES,
-        *FEED_TABLES,
-        *IMPORT_TABLES,
->>>>>>> e69d1a256319ed5cc91b9f403f9523a0ce7d159b
+        *(*LEGACY_TABLES, *KIOSK_TABLES, *BOARD_TABLES, *FEED_TABLES, *IMPORT_TABLES),
     ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
