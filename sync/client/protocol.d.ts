@@ -164,12 +164,28 @@ export interface BoardUpdateMessage {
   readonly payload: BoardUpdate;
 }
 
+/** A person who has a case open. `viewer_id` is the page's. */
+export interface CaseViewer {
+  readonly viewer_id: string;
+  readonly exception_id: string;
+  readonly name: string;
+  readonly since: string;
+}
+
 /** What happened after a press: the action, who did it, and when, as in an entry. */
 export interface ChangeAfter {
   readonly action: ActionType | null;
   readonly by: string;
   readonly by_kind: string;
   readonly at: string;
+}
+
+/** The same, and the ids of the cases that have come, changed or gone since; null where any may have. */
+export interface ChangedInbox {
+  readonly viewer_id: string;
+  readonly open: number;
+  readonly viewers: readonly (CaseViewer)[];
+  readonly changed: readonly (string)[] | null;
 }
 
 /**
@@ -233,16 +249,41 @@ export interface FetchInitialState {
   readonly patient_id?: string | null;
 }
 
+/** The inbox on connect. */
+export interface InboxMessage {
+  readonly type: "inbox";
+  readonly payload: OpenInbox;
+}
+
+/** What has changed since the message before. Several changes at once come as one message. */
+export interface InboxUpdate {
+  readonly type: "inbox_update";
+  readonly payload: ChangedInbox;
+}
+
 /** The patient's state: on connect, for `fetch_initial_state`, and after a merge into another record. */
 export interface InitialState {
   readonly type: "initial_state";
   readonly payload: CurrentState;
 }
 
+/** Says which case the page shows from now on; null for none. Others see the person's name beside that case. */
+export interface LookAtCase {
+  readonly command: "look";
+  readonly exception_id?: string | null;
+}
+
 /** Which journey state belongs to a state of the current queue entry, and the other way round. */
 export interface Mappings {
   readonly queue_to_journey: {readonly [name: string]: string};
   readonly journey_to_queue: {readonly [name: string]: string};
+}
+
+/** The number of open cases, and who has which case open. `viewer_id` is the socket's own. */
+export interface OpenInbox {
+  readonly viewer_id: string;
+  readonly open: number;
+  readonly viewers: readonly (CaseViewer)[];
 }
 
 /** Another live entry of the same patient. */
@@ -357,3 +398,7 @@ export type ClientCommand = Ping | FetchInitialState | PerformCommand | Renew;
 export type BoardServerMessage = BoardMessage | BoardUpdateMessage | Pong | Renewed | ErrorMessage;
 
 export type BoardClientCommand = Watch | Ping | Renew;
+
+export type InboxServerMessage = InboxMessage | InboxUpdate | Pong | Renewed | ErrorMessage;
+
+export type InboxClientCommand = LookAtCase | Ping | Renew;

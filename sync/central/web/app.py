@@ -23,6 +23,7 @@ from sync.central.web.health_api import add_health_api
 from sync.central.web.http import harden
 from sync.central.web.import_api import import_api
 from sync.central.web.inbox_api import inbox_api
+from sync.central.web.inbox_socket import add_inbox_socket
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
@@ -89,6 +90,7 @@ def create_app(
     handshakes = Handshakes(centre, sockets, origins)
     add_patient_socket(app, centre, handshakes)
     add_board_socket(app, centre, handshakes, boards)
+    add_inbox_socket(app, centre, handshakes)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]
     return app

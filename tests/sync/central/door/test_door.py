@@ -92,6 +92,7 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "web/documents_api.py",
         "web/health_api.py",
         "web/inbox_api.py",
+        "web/inbox_socket.py",
         "web/kiosk_api.py",
         "web/patient_api.py",
         "web/session_api.py",

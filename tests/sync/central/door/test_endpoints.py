@@ -16,8 +16,9 @@ from sync.cards import canonical_tag
 from sync.central.intake.order import Refusal, Report, Result
 from sync.central.records.desk_cards import DeskCard, add_desk_card
 from sync.central.records.document_imports import add_import, end_import
-from sync.central.web.asyncapi import BOARD_PATH, PATH
+from sync.central.web.asyncapi import BOARD_PATH, INBOX_PATH, PATH
 from sync.central.web.board_socket import COMMANDS as BOARD_COMMANDS
+from sync.central.web.inbox_socket import COMMANDS as INBOX_COMMANDS
 from sync.central.web.patient_socket import COMMANDS
 from sync.ids import new_id
 from sync.journey.model import STAFF, Role
@@ -239,7 +240,11 @@ def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
 def test_every_route_is_asked(marked: MarkedOnline):
     """A new endpoint needs a line in the table, or a test below."""
     rules = {each.rule for each in marked.online.app.url_map.iter_rules() if not each.rule.startswith(OF_PEOPLE)}
-    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {PATH, BOARD_PATH}
+    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {
+        PATH,
+        BOARD_PATH,
+        INBOX_PATH,
+    }
 
 
 def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Response:
@@ -445,6 +450,18 @@ def test_staff_whose_board_shows_a_patient_leave_a_row_at_the_beginning_and_for_
     (row,) = marked.centre.rows("select who, kind, patient_id from audit where kind = 'look:board'")
     assert row["who"].startswith("staff:Nurse")
     assert row["patient_id"] == ANNA
+
+
+def test_every_command_of_the_inbox_tells_of_nobody(marked: MarkedOnline):
+    said = {"look": ({"exception_id": marked.cases[ANNA]}, "inbox_update"), "ping": ({}, "pong")}
+    said["renew"] = ({"token": "nk_unknown"}, "error")
+    assert set(said) == set(INBOX_COMMANDS)
+    for command, (members, answer) in said.items():
+        with marked.online.socket(marked.nurse, path=INBOX_PATH) as socket:
+            socket.ask(command, **members)
+            told = json.dumps([socket.next(), socket.until(answer)])
+            assert marked.told(told, marked.marks()) == set()
+            assert marked.noted() == {}
 
 
 # Kiosks.
