@@ -154,7 +154,8 @@ _PATIENTS = (
         site_day text not null,            -- its day by the site's clock; the day beside it once it is used there
         last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
-        withdrawn text                     -- how the hospital's system cancelled it: `row`, or `left_out` of its day
+        withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
+        made_by text not null              -- who at the desk made or moved it by hand; empty: the hospital's system did
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",

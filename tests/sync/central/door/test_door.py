@@ -76,6 +76,7 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "web/visit_page.py",
     }
     assert calls("AboutNobody") == {
+        "desk/frame.py",
         "operations/audit.py",
         "operations/card_keys.py",
         "operations/hospital.py",
