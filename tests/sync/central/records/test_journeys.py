@@ -466,6 +466,7 @@ def test_a_days_end_is_the_systems_and_of_no_action(online: Online):
         "action": "close_day",
         "trigger_type": "system_auto",
         "source": "centre",
+        "who": "system",
         "metadata": {},
         "happened_ms": scene.now_ms,
         "recorded_ms": scene.now_ms,
