@@ -322,7 +322,7 @@ def test_no_other_role_is_told_of_anybody_where_staff_are(marked: MarkedOnline, 
 # The hospital's system.
 
 
-def test_an_integration_is_told_of_events_alone_and_leaves_one_row_a_day_with_the_number_of_patients(
+def test_an_integration_is_told_of_events_alone_and_leaves_one_row_an_hour_with_the_number_of_patients(
     marked: MarkedOnline,
 ):
     token, marks = marked.centre.token(Role.INTEGRATION, name="Engine"), marked.marks()
@@ -348,7 +348,7 @@ def a_report_about(marked: MarkedOnline, patient_id: str) -> str:
     return import_id
 
 
-def test_an_integration_that_is_told_a_report_leaves_one_row_a_day(marked: MarkedOnline):
+def test_an_integration_that_is_told_a_report_leaves_one_row_an_hour(marked: MarkedOnline):
     token, import_id = marked.centre.token(Role.INTEGRATION, name="Engine"), a_report_about(marked, ANNA)
     answer = marked.online.call("GET", f"{IMPORT}{import_id}/", token)
     assert marked.told(answer.text, marked.marks()) == {ANNA}
@@ -467,7 +467,7 @@ def test_every_command_of_the_inbox_tells_of_nobody(marked: MarkedOnline):
 # Kiosks.
 
 
-def test_pages_to_a_kiosk_are_one_row_a_day_with_the_number_of_patients_told(marked: MarkedOnline):
+def test_pages_to_a_kiosk_are_one_row_an_hour_with_the_number_of_patients_told(marked: MarkedOnline):
     told = [marked.box.pulled(0) for _ in range(2)]
     number = sum(len(page["patients"]) for page in told)
     assert number > 0
