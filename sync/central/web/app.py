@@ -8,6 +8,7 @@ from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
 from sync.central.services.board_feed import BoardFeed
 from sync.central.services.passwords import Passwords
+from sync.central.web.accounts_api import accounts_api
 from sync.central.web.api_app import ApiApp
 from sync.central.web.board_api import board_api
 from sync.central.web.board_socket import add_board_socket
@@ -24,6 +25,7 @@ from sync.central.web.inbox_api import inbox_api
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
+from sync.central.web.own_account_api import own_account_api
 from sync.central.web.patient_api import patient_api
 from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
@@ -65,7 +67,10 @@ def create_app(
     app.register_blueprint(patient_api(centre, endpoints))
     app.register_blueprint(visit_api(centre, endpoints))
     app.register_blueprint(session_api(centre, endpoints, origins))
-    app.register_blueprint(sign_in_api(centre, endpoints, origins, Passwords(), web))
+    passwords = Passwords()
+    app.register_blueprint(sign_in_api(centre, endpoints, origins, passwords, web))
+    app.register_blueprint(own_account_api(centre, endpoints, origins, passwords, web))
+    app.register_blueprint(accounts_api(centre, endpoints))
     app.register_blueprint(queue_api(centre, endpoints))
     app.register_blueprint(press_api(centre, endpoints))
     app.register_blueprint(board_api(endpoints, boards))
