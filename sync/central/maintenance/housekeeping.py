@@ -20,6 +20,7 @@ from sync.central.records.account_sessions import delete_ended_account_tokens
 from sync.central.records.appointments import late_bookings, set_appointment_status
 from sync.central.records.audit import delete_old_rows
 from sync.central.records.audit_kinds import KEPT_DAYS
+from sync.central.records.desk_cards import delete_old_desk_cards
 from sync.central.records.document_imports import delete_old_imports
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
@@ -104,6 +105,7 @@ class Housekeeping:
                 delete_ended_account_tokens(db, now_ms)
                 delete_old_visit_tokens(db, now_ms)
                 delete_old_imports(db, now_ms)
+                delete_old_desk_cards(db, now_ms)
                 delete_old_presses(db, today)
             self._closed_until = today
 

@@ -25,6 +25,7 @@ class AuditKind(StrEnum):
     LOOK_DEMO = "look:demo-data"
     LOOK_ACTS = "look:kiosk_acts"
     LOOK_SHADOW = "look:shadow"
+    LOOK_DESK = "look:desk"  # a search, a patient, a card, a ticket or two records at the card desk
     LOOK_AUDIT = "look:access-log"
 
     # A kiosk was told of patients.
@@ -61,6 +62,13 @@ class AuditKind(StrEnum):
     END_BINDING = "end_binding"
     BLOCK_CARD = "block_card"
     UNBLOCK_CARD = "unblock_card"
+    REGISTER_PATIENT = "register_patient"
+    CHANGE_PATIENT = "change_patient"
+    WALK_IN = "walk_in"
+    BOOK_BY_HAND = "book_by_hand"
+    COPY_TICKET = "copy_ticket"
+    AWAIT_CARD = "await_card"
+    END_DESK_CARD = "end_desk_card"
 
     ACCOUNT = "account"  # an account was made or changed, or a code for one: `did` in the detail says what
 

@@ -153,7 +153,8 @@ _PATIENTS = (
         site_day text not null,            -- its day by the site's clock; the day beside it once it is used there
         last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
-        withdrawn text                     -- how the hospital's system cancelled it: `row`, or `left_out` of its day
+        withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
+        made_by text not null              -- who at the desk made or moved it by hand; empty: the hospital's system did
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",
@@ -357,6 +358,14 @@ _ACCESS = (
     "create index exceptions_of_patient on exceptions (patient_id)",
     "create index exceptions_of_kiosk on exceptions (kiosk_id, opened_ms, exception_id)",
     "create index exceptions_with_repeats on exceptions (code, matter) where settled_ms is null and matter is not null",
+    # Who has a case open at this moment.
+    """create table case_viewers (
+        viewer_id text primary key,        -- a page's
+        exception_id text not null,
+        name text not null,                -- the person's
+        since_ms bigint not null,
+        until_ms bigint not null           -- the socket of the page renews it
+    )""",
     "create index exceptions_that_are_settled on exceptions (settled_ms, exception_id) where settled_ms is not null",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
     """create table audit (

@@ -14,6 +14,8 @@ from sync.central.web.board_api import board_api
 from sync.central.web.board_socket import add_board_socket
 from sync.central.web.card_api import card_api
 from sync.central.web.client_api import add_client_api
+from sync.central.web.desk_api import desk_api
+from sync.central.web.desk_card_api import desk_card_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.events_api import events_api
@@ -22,6 +24,7 @@ from sync.central.web.health_api import add_health_api
 from sync.central.web.http import harden
 from sync.central.web.import_api import import_api
 from sync.central.web.inbox_api import inbox_api
+from sync.central.web.inbox_socket import add_inbox_socket
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
@@ -76,6 +79,8 @@ def create_app(
     app.register_blueprint(board_api(endpoints, boards))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
+    app.register_blueprint(desk_api(centre, endpoints))
+    app.register_blueprint(desk_card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
     app.register_blueprint(shadow_api(centre, endpoints))
     app.register_blueprint(events_api(centre, endpoints))
@@ -90,6 +95,7 @@ def create_app(
     handshakes = Handshakes(centre, sockets, origins)
     add_patient_socket(app, centre, handshakes)
     add_board_socket(app, centre, handshakes, boards)
+    add_inbox_socket(app, centre, handshakes)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]
     return app

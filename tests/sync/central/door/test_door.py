@@ -76,6 +76,7 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "web/visit_page.py",
     }
     assert calls("AboutNobody") == {
+        "desk/frame.py",
         "operations/card_keys.py",
         "operations/hospital.py",
         "operations/imports.py",
@@ -92,6 +93,7 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "web/documents_api.py",
         "web/health_api.py",
         "web/inbox_api.py",
+        "web/inbox_socket.py",
         "web/kiosk_api.py",
         "web/own_account_api.py",
         "web/patient_api.py",
