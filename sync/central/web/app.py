@@ -39,6 +39,7 @@ from sync.central.web.shadow_api import shadow_api
 from sync.central.web.sign_in_api import sign_in_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff.shell import Shell
+from sync.central.web.staff.sign_in_page import add_sign_in_pages
 from sync.central.web.staff_api import staff_api
 from sync.central.web.visit_api import visit_api
 from sync.central.web.visit_page import add_visit_page
@@ -91,7 +92,8 @@ def create_app(
     add_documents_api(app, endpoints.contracts)
     add_client_api(app, endpoints.contracts)
     add_visit_page(app, endpoints.contracts)
-    Shell(centre).add_to(app)
+    shell = Shell(centre)
+    shell.add_to(app, lambda api: add_sign_in_pages(api, shell, centre))
     handshakes = Handshakes(centre, sockets, origins)
     add_patient_socket(app, centre, handshakes)
     add_board_socket(app, centre, handshakes, boards)
