@@ -14,6 +14,7 @@ const SENTENCES = {
   last_administrator: N_("This is the last administrator. Make another person an administrator first."),
   not_applicable: N_("That is not possible for this account. Choose another password for your own at your name."),
 };
+const own = document.querySelector(".me").dataset.login;
 let shown = { people: [], invitations: [], now_ms: 0 };
 
 async function load() {
@@ -35,11 +36,11 @@ function draw() {
 function card(person) {
   const { account_id, name, login, duties, sessions } = person;
   const used = person.signed_in_ms ? _("Last sign-in {time}", { time: timeOf(person.signed_in_ms) }) : _("Never signed in");
-  const here = sessions.length ? ngettext("signed in at {n} place", "signed in at {n} places", sessions.length) : _("not signed in now");
+  const here = sessions.length > 0 && ngettext("signed in at {n} place", "signed in at {n} places", sessions.length);
   return h(
     "li",
     { class: "card person-card", "data-login": login },
-    h("div", { class: "stack" }, h("h3", {}, name, " ", h("span", { class: "login" }, login)), h("p", {}, duties.map((each) => h("span", { class: "badge" }, dutyName(each)))), states(person), h("p", { class: "hint" }, `${used}, ${here}`)),
+    h("div", { class: "stack" }, h("h3", {}, name, " ", h("span", { class: "login" }, login)), h("p", {}, duties.map((each) => h("span", { class: "badge" }, dutyName(each)))), states(person), h("p", { class: "hint" }, [used, here].filter(Boolean).join(", "))),
     h("div", { class: "buttons" }, buttons(person).map(([id, label, act, kind = ""]) => press(`${account_id} ${id}`, `small ${kind}`, label, name, act))),
   );
 }
@@ -58,7 +59,7 @@ function states({ is_disabled, locked_until_ms, has_password, by_provider, code_
 function buttons(person) {
   return [
     ["change", _("Change"), () => change(person)],
-    !person.by_provider && ["reset", _("New password"), () => reset(person)],
+    !person.by_provider && person.login !== own && ["reset", _("New password"), () => reset(person)],
     person.locked_until_ms && ["unlock", _("Unlock"), () => act(post(`/people/${person.account_id}/unlock/`), _("{name} can try again.", person))],
     person.sessions.length > 0 && ["end", _("Sign out everywhere"), () => endAll(person)],
     person.is_disabled ? ["enable", _("Enable"), () => use(person, false)] : ["disable", _("Disable"), () => disable(person), "danger"],
