@@ -1,6 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, board_page, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or large,
-a snapshot for a million, or legacy, the way over of an older system."""
+backlog, board_page, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or
+large, a snapshot for a million, or legacy, the way over of an older system."""
 
 from __future__ import annotations
 

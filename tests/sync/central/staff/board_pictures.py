@@ -14,9 +14,25 @@ from tests.sync.central.online import Online
 from tests.sync.central.staff.ward import TO_WAITING, Board, board
 
 NAMES = (
-    "김민준 이서연 박지훈 최수아 정도윤 강하은 조예준 윤지우 장시우 임서윤 한주원 오하윤 서지호 신민서 권준서 황채원 안건우 송다은"
-).split()
-EXAMS = ("echo", "xray")
+    "김민준",
+    "이서연",
+    "박지훈",
+    "최수아",
+    "정도윤",
+    "강하은",
+    "조예준",
+    "윤지우",
+    "장시우",
+    "임서윤",
+    "한주원",
+    "오하윤",
+    "서지호",
+    "신민서",
+    "권준서",
+    "황채원",
+    "안건우",
+    "송다은",
+)
 MINUTE_MS = 60_000
 
 

@@ -52,6 +52,7 @@ def test_a_patient_of_another_exam_is_found_too(online: Online, browser: Browser
     (patient_id,) = waiting(online)
     with board(browser, online, exams=("xray",), locale="en-US") as screen:
         look_for(screen, patient_id)
+        expect(screen.page.locator("#found button")).to_be_focused()
         screen.press("Enter")
         expect(screen.page.locator("#day")).to_contain_text("HIV test")
 
