@@ -234,7 +234,8 @@ def _showed(db: ReadTransaction, definitions: Definitions, case: InboxCase) -> K
     exam = read_exam(db, exam_id) if exam_id else None
     kiosk = read_kiosk(db, case.kiosk_id) if case.kiosk_id else None
     granted = definitions.granted(kiosk.grants) if kiosk else ()
-    return kiosk_showed(definitions, case.detail, exam.public_label if exam else "", granted)
+    label, is_stranger = exam.public_label if exam else "", case.code == Code.UNKNOWN_CARD
+    return kiosk_showed(definitions, case.detail, label, granted, is_stranger=is_stranger)
 
 
 def _exam_titles(db: ReadTransaction, detail: Mapping[str, Any]) -> dict[str, str]:

@@ -30,22 +30,22 @@ class ShownScreen(msgspec.Struct, frozen=True):
 class KioskShowed(msgspec.Struct, frozen=True):
     """The screens around an action: `before` it, the `button` that was pressed, and `after` the kiosk had accepted it.
 
-    `queue_number` is the one that was printed; empty where none was.
+    A card that was held to the reader has no screen `before`, and no button. `queue_number` is the one that was printed; empty where none was.
     """
 
-    before: ShownScreen
+    before: ShownScreen | None
     button: Said
     after: ShownScreen
     queue_number: str
 
 
 def kiosk_showed(
-    definitions: Definitions, detail: Mapping[str, Any], exam_label: str, granted: Collection[str]
+    definitions: Definitions, detail: Mapping[str, Any], exam_label: str, granted: Collection[str], *, is_stranger: bool
 ) -> KioskShowed | None:
     """The screens around the action that the detail of a case tells of; None where it tells of none.
 
     `exam_label` is the exam of the action, or the next one that the person had, in the words of a screen; empty where
-    it is not known. `granted` are the actions of the kiosk.
+    it is not known. `granted` are the actions of the kiosk. `is_stranger`: the kiosk knew no patient for the card.
     """
     shown, action = detail.get("shown"), detail.get("action_type")
     if not isinstance(shown, Mapping) or not isinstance(action, str):
@@ -59,6 +59,7 @@ def kiosk_showed(
         button=action,
         has_bookings=bool(shown.get("appointment_ids")),
         next=Exam(exam_label) if exam_label else None,
+        provisional=is_stranger,
     )
     accepted = replace(
         situation,
@@ -68,7 +69,8 @@ def kiosk_showed(
         done=action,
         button=_next_button(definitions, after, granted),
     )
-    return KioskShowed(_screen(situation), _said(button(action).label), _screen(accepted), number)
+    before = None if action == definitions.tap else _screen(situation)
+    return KioskShowed(before, _said(button(action).label), _screen(accepted), number)
 
 
 def _next_button(definitions: Definitions, state: str, granted: Collection[str]) -> str:

@@ -218,7 +218,7 @@ function follow({ open: isOpen }) {
 key("ArrowDown", _("Next case"), () => move(1));
 key("ArrowUp", _("Case before"), () => move(-1));
 key("a", _("It counts"), () => settle("apply"));
-key("r", _("It was another patient"), () => settle("reassign"));
+key("r", _("Assign to a patient"), () => settle("reassign"));
 key("d", _("It does not count"), () => settle("discard"));
 key("o", _("Open cases, or those settled today"), () => showTab(view.tab === "open" ? "settled" : "open"));
 key("f", _("Choose a kind"), () => document.getElementById("filter-code").focus());

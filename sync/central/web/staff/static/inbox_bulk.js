@@ -48,7 +48,9 @@ export async function discardAll(group) {
 
 function countWords({ discarded, left }) {
   const words = ngettext("{n} case will be discarded.", "{n} cases will be discarded.", discarded);
-  return left ? `${words} ${ngettext("{n} stays, since another kiosk's step waits in it or it has to be decided by itself.", "{n} stay, since another kiosk's step waits in them or they have to be decided by themselves.", left)}` : words;
+  if (!left) return words;
+  const rest = ngettext("{n} stays, since another kiosk's step waits in it or it has to be decided by itself.", "{n} stay, since another kiosk's step waits in them or they have to be decided by themselves.", left);
+  return `${words} ${rest}`;
 }
 
 /** Call after call, 50 cases each. A call without an answer ends it: what it did is seen in the list. */

@@ -66,8 +66,8 @@ function screens({ showed }) {
   if (!showed) return null;
   const { before, button, after, queue_number: number } = showed;
   const rows = [
-    h("li", {}, _("The screen said:"), " ", quote(before.title), " ", quote(before.lead)),
-    h("li", {}, _("The person pressed, or held the card for:"), " ", quote(button)),
+    before && h("li", {}, _("The screen said:"), " ", quote(before.title), " ", quote(before.lead)),
+    before ? h("li", {}, _("The person pressed:"), " ", quote(button)) : h("li", {}, _("A card was held to the reader.")),
     h("li", {}, _("The screen said then:"), " ", quote(after.title), " ", quote(after.lead)),
     number && h("li", {}, _("Number on the ticket:"), " ", h("span", { class: "number" }, number)),
   ];
@@ -94,6 +94,10 @@ export function stateWords({ journey_state: state, queue_details: entries, appoi
   return [
     journeyWord(state),
     ...entries.map((each) => `${each.queue_number} · ${each.exam_name}${each.room && ` · ${each.room}`}: ${entryWord(each.state)}`),
-    ...appointments.map((each) => `${_("Booking")}: ${each.exam_name} ${clock(each.scheduled_at)} (${bookingWord(each.status)})`),
+    ...appointments.map(bookingWords),
   ];
+}
+
+function bookingWords({ exam_name: exam, scheduled_at: at, status }) {
+  return _("Booking: {exam} {time} ({status})", { exam, time: clock(at), status: bookingWord(status) });
 }

@@ -36,7 +36,7 @@ function actionLine({ action_type: type, verdict, code, waits }) {
 function patientLine({ name, before, after }) {
   const changes = [...journeyChange(before, after), ...entryChanges(before, after), ...bookingChanges(before, after)];
   const head = h("strong", {}, name);
-  if (changes.length < 2) return [head, `: ${changes[0] ?? _("nothing changes today")}`];
+  if (changes.length < 2) return [head, ": ", changes[0] ?? _("nothing changes today")];
   return [head, h("ul", {}, changes.map((each) => h("li", {}, each)))];
 }
 
@@ -66,7 +66,7 @@ function bookingChanges(before, after) {
   const known = new Map(before.appointments.map((each) => [each.appointment_id, each]));
   return after.appointments
     .filter((each) => known.get(each.appointment_id)?.status !== each.status)
-    .map((each) => `${_("Booking")} ${each.exam_name}: ${bookingWord(known.get(each.appointment_id)?.status ?? "")} → ${bookingWord(each.status)}`);
+    .map((each) => _("Booking {exam}: {before} → {after}", { exam: each.exam_name, before: bookingWord(known.get(each.appointment_id)?.status ?? ""), after: bookingWord(each.status) }));
 }
 
 function otherLines({ other_cases: others, binds, card_of: cardOf, unread, patients, actions }) {

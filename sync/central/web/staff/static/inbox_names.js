@@ -58,7 +58,7 @@ const WHY_KEPT = {
   other_rules: N_("the rules have changed"),
 };
 
-const SETTLED = { apply: N_("It counts"), discard: N_("It does not count"), reassign: N_("It was another patient") };
+const SETTLED = { apply: N_("It counts"), discard: N_("It does not count"), reassign: N_("Assigned to a patient") };
 
 const word = (words, name) => (words[name] ? _(words[name]) : String(name ?? ""));
 

@@ -10,7 +10,7 @@ import { ask } from "./dialog.js";
 const MOST_REASON = 500;
 const WAYS = {
   apply: { title: () => _("It counts"), hint: () => _("The patient did it, and it is to count."), button: () => _("Let it count"), key: "a" },
-  reassign: { title: () => _("It was another patient"), hint: () => _("Find the patient who was at the kiosk."), button: () => _("Assign it to this patient"), key: "r" },
+  reassign: { title: () => _("Assign to a patient"), hint: () => _("Find the patient who was at the kiosk."), button: () => _("Assign it to this patient"), key: "r" },
   discard: { title: () => _("It does not count"), hint: () => _("Nobody did it, or it no longer matters. A reason is needed."), button: () => _("Discard it"), key: "d" },
 };
 

@@ -35,7 +35,7 @@ const CASES = {
   },
   proof_missing: {
     title: N_("Payment without a receipt"),
-    happened: N_("The kiosk says that was paid, and names no receipt of the payment terminal."),
+    happened: N_("The kiosk says that a payment was made, and names no receipt of the payment terminal."),
     check: N_("Look for the payment at the terminal before you let it count."),
   },
   proof_used: {
