@@ -25,7 +25,9 @@ class AuditKind(StrEnum):
     LOOK_DEMO = "look:demo-data"
     LOOK_ACTS = "look:kiosk_acts"
     LOOK_SHADOW = "look:shadow"
+    LOOK_DESK = "look:desk"  # a search, a patient, a card, a ticket or two records at the card desk
     LOOK_AUDIT = "look:access-log"
+    LOOK_EXPORT = "look:access-log-export"
 
     # A kiosk was told of patients.
     LOOK_CARD = "look:card"
@@ -61,6 +63,13 @@ class AuditKind(StrEnum):
     END_BINDING = "end_binding"
     BLOCK_CARD = "block_card"
     UNBLOCK_CARD = "unblock_card"
+    REGISTER_PATIENT = "register_patient"
+    CHANGE_PATIENT = "change_patient"
+    WALK_IN = "walk_in"
+    BOOK_BY_HAND = "book_by_hand"
+    COPY_TICKET = "copy_ticket"
+    AWAIT_CARD = "await_card"
+    END_DESK_CARD = "end_desk_card"
 
     ACCOUNT = "account"  # an account was made or changed, or a code for one: `did` in the detail says what
 
@@ -77,11 +86,15 @@ class AuditKind(StrEnum):
     CARD_KEYS = "card-keys"
     CLOCK = "clock"
     BACKUP = "backup"
+    RESTORED = "restored"  # the database turned out to be an older copy, or to have lost its last changes
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
     LEGACY = "migrate-legacy"
     WEBHOOK = "webhook"
+
+    # What the log itself tells.
+    LOG_DELETED = "access-log-deleted"  # blocks that were kept long enough
 
     # What the hospital's other system did against the rules, to one patient.
     WORD_CORRECTED = "word-corrected"

@@ -59,6 +59,12 @@ CODES: Mapping[str, ErrorCode] = {
     "not_undoable": ErrorCode(_CONFLICT, "Something newer has happened, or the press was undone: `after` has it."),
     "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
     "case_changed": ErrorCode(_CONFLICT, "Settled now, the case would have another effect than the one that was seen."),
+    "possible_double": ErrorCode(_CONFLICT, "Records that the sender has not seen may be of the same person."),
+    "patient_exists": ErrorCode(_CONFLICT, "A patient has this hospital number already."),
+    "kiosk_away": ErrorCode(_CONFLICT, "The kiosk does not call the centre now, so its screen cannot ask for a card."),
+    "kiosk_taken": ErrorCode(_CONFLICT, "Somebody else awaits a card at this kiosk."),
+    "no_card_read": ErrorCode(_CONFLICT, "No card was read, or it was used, discarded, or read too long ago."),
+    "changed_meanwhile": ErrorCode(_CONFLICT, "What the sender has seen is no longer so: look again."),
     "cursor_gone": ErrorCode(HTTPStatus.GONE, "The database was restored since the cursor was given: begin again."),
     "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes."),
     "unsupported_media_type": ErrorCode(

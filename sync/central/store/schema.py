@@ -10,6 +10,7 @@ from sync.central.store.schema_feed import FEED_TABLES
 from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
 from sync.central.store.schema_legacy import LEGACY_TABLES
+from sync.central.store.schema_log import LOG_TABLES
 from sync.central.store.schema_people import ACCOUNT_TABLES, SIGN_IN_TABLES
 
 _SITE = (
@@ -153,7 +154,8 @@ _PATIENTS = (
         site_day text not null,            -- its day by the site's clock; the day beside it once it is used there
         last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
-        withdrawn text                     -- how the hospital's system cancelled it: `row`, or `left_out` of its day
+        withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
+        made_by text not null              -- who at the desk made or moved it by hand; empty: the hospital's system did
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",
@@ -367,22 +369,12 @@ _ACCESS = (
     )""",
     "create index exceptions_that_are_settled on exceptions (settled_ms, exception_id) where settled_ms is not null",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
-    """create table audit (
-        audit_id text primary key,         -- UUIDv7
-        at_ms bigint not null,
-        who text not null,
-        kind text not null,
-        patient_id text,
-        action_id text,
-        detail text not null               -- JSON, ids only
-    )""",
-    "create index audit_of_patient on audit (patient_id)",
 )
 
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *SIGN_IN_TABLES),
+        *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *LOG_TABLES, *SIGN_IN_TABLES),
         *(*LEGACY_TABLES, *KIOSK_TABLES, *BOARD_TABLES, *FEED_TABLES, *IMPORT_TABLES),
     ),
 )

@@ -13,6 +13,8 @@ from sync.central.web.board_api import board_api
 from sync.central.web.board_socket import add_board_socket
 from sync.central.web.card_api import card_api
 from sync.central.web.client_api import add_client_api
+from sync.central.web.desk_api import desk_api
+from sync.central.web.desk_card_api import desk_card_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.events_api import events_api
@@ -72,6 +74,8 @@ def create_app(
     app.register_blueprint(board_api(endpoints, boards))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
+    app.register_blueprint(desk_api(centre, endpoints))
+    app.register_blueprint(desk_card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
     app.register_blueprint(shadow_api(centre, endpoints))
     app.register_blueprint(events_api(centre, endpoints))

@@ -14,6 +14,7 @@ import requests
 
 from sync.cards import canonical_tag
 from sync.central.intake.order import Refusal, Report, Result
+from sync.central.records.desk_cards import DeskCard, add_desk_card
 from sync.central.records.document_imports import add_import, end_import
 from sync.central.web.asyncapi import BOARD_PATH, INBOX_PATH, PATH
 from sync.central.web.board_socket import COMMANDS as BOARD_COMMANDS
@@ -22,7 +23,8 @@ from sync.central.web.patient_socket import COMMANDS
 from sync.ids import new_id
 from sync.journey.model import STAFF, Role
 from sync.protocol import PROTOCOL_VERSION, LookupRequest, TokenAnswer, TokenRequest, canonical
-from tests.sync.central.door.marked import ANNA, BORIS, CARDS, CLARA, DORA, STRANGE_CARD, MarkedOnline
+from tests.sync.central.centre import DAY
+from tests.sync.central.door.marked import ANNA, BORIS, CARDS, CLARA, DORA, NAMES, STRANGE_CARD, MarkedOnline
 from tests.sync.central.online import API
 
 STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/perform-action/"
@@ -85,6 +87,21 @@ def of_nobody(_: MarkedOnline) -> dict[str, str]:
     return {"patient_id": "nobody", "binding_id": new_id(), "queue_id": new_id(), "exception_id": new_id()}
 
 
+def of_read_card(marked: MarkedOnline) -> dict[str, str]:
+    """A wait for which the kiosk has read Clara's card."""
+    card, now_ms, ask_id = (
+        marked.centre.parts.keys.published.hashes(canonical_tag(CARDS[CLARA]))[0],
+        marked.centre.clock(),
+        new_id(),
+    )
+    with marked.centre.store.write() as db:
+        read = DeskCard(ask_id, marked.box.kiosk_id, "staff:Nurse", now_ms, now_ms + 60_000, now_ms, now_ms, card)
+        add_desk_card(db, read)
+    return {"ask_id": ask_id, "kiosk_id": marked.box.kiosk_id}
+
+
+DESK = f"{API}/desk/"
+OF_BOOKING = {"appointment_id": f"BOOKING-{BORIS}"}
 EVERYBODY = (ANNA, BORIS, CLARA)
 ASKED = {
     "definitions": ask("GET", f"{API}/state-definitions/"),
@@ -166,9 +183,46 @@ ASKED = {
     "settle for another": ask(
         "POST", CASES + "<exception_id>/settle/", ANNA, of=case_of(BORIS), how="reassign", patient_id=ANNA
     ),
+    "desk": ask("GET", DESK),
+    "find a person": ask("POST", DESK + "find/", ANNA, q="quix"),
+    "find nobody": ask("POST", DESK + "find/", q="nobody of this name"),
+    "doubles": ask("POST", DESK + "doubles/", DORA, name=NAMES[DORA]),
+    "register": ask("POST", DESK + "patients/", "MARK-EMIL", name="Emil Qqz", patient_id="MARK-EMIL"),
+    "register a double": ask("POST", DESK + "patients/", name=NAMES[DORA]),
+    "record at the desk": ask("GET", DESK + "patients/<patient_id>/", ANNA, of=of_anna),
+    "record of nobody": ask("GET", DESK + "patients/<patient_id>/", of=of_nobody),
+    "change a patient": ask("POST", DESK + "patients/<patient_id>/change/", ANNA, of=of_anna, language="en"),
+    "walk-in": ask(
+        "POST", DESK + "patients/<patient_id>/walk-in/", DORA, of=lambda _: {"patient_id": DORA}, exam_id="xray"
+    ),
+    "walk-in, refused": ask("POST", DESK + "patients/<patient_id>/walk-in/", ANNA, of=of_anna, exam_id="desk"),
+    "book": ask(
+        "POST",
+        DESK + "patients/<patient_id>/bookings/",
+        DORA,
+        of=lambda _: {"patient_id": DORA},
+        exam_id="xray",
+        scheduled_at=f"{DAY}T11:00",
+    ),
+    "move a booking": ask(
+        "POST", DESK + "bookings/<appointment_id>/move/", BORIS, of=lambda _: OF_BOOKING, scheduled_at=f"{DAY}T12:00"
+    ),
+    "cancel a booking": ask(
+        "POST", DESK + "bookings/<appointment_id>/cancel/", BORIS, of=lambda _: OF_BOOKING, reason="ill"
+    ),
+    "ticket": press(DESK + "tickets/", ANNA, within=lambda marked: {"queue_id": marked.queue_id}, queue_id=""),
+    "preview of a merge": ask("POST", DESK + "merge-preview/", ANNA, DORA, kept=ANNA, gone=DORA),
+    "preview with nobody": ask("POST", DESK + "merge-preview/", kept=ANNA, gone="nobody"),
+    "await a card": ask("POST", DESK + "cards/", kiosk_id="nowhere"),
+    "cards of a kiosk": ask("GET", DESK + "cards/", query={"kiosk_id": "nowhere"}),
+    "card that was read": ask("GET", DESK + "cards/<ask_id>/", CLARA, of=of_read_card),
+    "discard a card": ask("POST", DESK + "cards/<ask_id>/end/", of=of_read_card, action_id=new_id()),
+    "bind the card": ask(
+        "POST", DESK + "cards/<ask_id>/bind/", DORA, of=of_read_card, patient_id=DORA, seen_holder=CLARA
+    ),
 }
 # What kiosks call, in tests of their own below; and the socket.
-WIRE = ("sync/push", "sync/pull", "sync/lookup", "kiosks/enroll", "kiosks/token")
+WIRE = ("sync/push", "sync/pull", "sync/lookup", "sync/card", "kiosks/enroll", "kiosks/token")
 OF_KIOSKS = {f"{API}/{name}" for name in WIRE}
 EVENTS = f"{API}/events/"
 IMPORT = f"{API}/import/"
@@ -268,7 +322,7 @@ def test_no_other_role_is_told_of_anybody_where_staff_are(marked: MarkedOnline, 
 # The hospital's system.
 
 
-def test_an_integration_is_told_of_events_alone_and_leaves_one_row_a_day_with_the_number_of_patients(
+def test_an_integration_is_told_of_events_alone_and_leaves_one_row_an_hour_with_the_number_of_patients(
     marked: MarkedOnline,
 ):
     token, marks = marked.centre.token(Role.INTEGRATION, name="Engine"), marked.marks()
@@ -294,7 +348,7 @@ def a_report_about(marked: MarkedOnline, patient_id: str) -> str:
     return import_id
 
 
-def test_an_integration_that_is_told_a_report_leaves_one_row_a_day(marked: MarkedOnline):
+def test_an_integration_that_is_told_a_report_leaves_one_row_an_hour(marked: MarkedOnline):
     token, import_id = marked.centre.token(Role.INTEGRATION, name="Engine"), a_report_about(marked, ANNA)
     answer = marked.online.call("GET", f"{IMPORT}{import_id}/", token)
     assert marked.told(answer.text, marked.marks()) == {ANNA}
@@ -413,7 +467,7 @@ def test_every_command_of_the_inbox_tells_of_nobody(marked: MarkedOnline):
 # Kiosks.
 
 
-def test_pages_to_a_kiosk_are_one_row_a_day_with_the_number_of_patients_told(marked: MarkedOnline):
+def test_pages_to_a_kiosk_are_one_row_an_hour_with_the_number_of_patients_told(marked: MarkedOnline):
     told = [marked.box.pulled(0) for _ in range(2)]
     number = sum(len(page["patients"]) for page in told)
     assert number > 0
