@@ -30,8 +30,8 @@ class ShownScreen(msgspec.Struct, frozen=True):
 class KioskShowed(msgspec.Struct, frozen=True):
     """The screens around an action: `before` it, the `button` that was pressed, and `after` the kiosk had accepted it.
 
-    A card that was held to the reader has no screen `before`, and no button. `queue_number` is the one that was printed;
-    empty where none was.
+    A card that was held to the reader has no screen `before`, and no button. `queue_number` is the one that was
+    printed; empty where none was.
     """
 
     before: ShownScreen | None

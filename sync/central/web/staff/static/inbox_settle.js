@@ -58,7 +58,7 @@ function patientParts(settling) {
     h(
       "form",
       { class: "find", role: "search", "data-form": "find" },
-      h("label", { for: "find" }, _("Patient: name, number, patient id or birth date")),
+      h("label", { for: "find" }, _("Patient: name (with birth date), number or patient id")),
       h("div", { class: "row" }, h("input", { id: "find", type: "search", maxlength: "100", autocomplete: "off", "data-name": "find" }), h("button", { "data-name": "find-go" }, _("Find"))),
     ),
     h("div", { class: "found", role: "status" }, foundWords(settling)),
@@ -68,10 +68,11 @@ function patientParts(settling) {
   ];
 }
 
-function foundWords({ found, isSearching, failed, query }) {
+function foundWords({ found, isSearching, failed, query, hasMore }) {
   if (isSearching) return _("Searching.");
   if (failed) return failed;
-  return found?.length === 0 ? _("No patient was found for: {query}", { query }) : "";
+  if (found?.length === 0) return _("No patient was found for: {query}", { query });
+  return hasMore ? _("There are more. A longer text finds fewer.") : "";
 }
 
 function person(each) {

@@ -1,7 +1,18 @@
 // The settlement of the case that is shown: what each way would do, the patient who was found, and the act itself.
 
 import { newId } from "/client/actions.js";
+import { _ } from "/page/words.js";
 import { act, post } from "./api.js";
+
+const DATE = /(?:^|\s)(\d{4})[-./]?(\d\d)[-./]?(\d\d)\.?(?=\s|$)/; // 1970-01-31, 1970.01.31. or 19700131
+
+/** The words of a search, and the birth date in it, if any. */
+function partsOf(query) {
+  const found = DATE.exec(query);
+  if (!found) return { text: query, birthDate: null };
+  const [whole, year, month, day] = found;
+  return { text: query.replace(whole, " ").trim(), birthDate: `${year}-${month}-${day}` };
+}
 
 /** What staff have chosen for one case, and what the centre says that it would do. `changed` draws it again. */
 export class Settling {
@@ -10,6 +21,7 @@ export class Settling {
   found = null; // the patients of the last search; null before one
   failed = ""; // why the search has no result
   isSearching = false;
+  hasMore = false; // others were found too
   patient = null;
   bind = false;
   isSending = false;
@@ -53,22 +65,28 @@ export class Settling {
     this.#changed();
   }
 
-  /** Finds patients by a name, a number, an id or a birth date. */
+  /** Finds patients by a name, a number or an id. Of several of one name, a birth date beside it finds the one. */
   async search(query) {
     this.query = query.trim();
     this.choose(null);
-    this.found = null;
-    this.failed = "";
+    Object.assign(this, { found: null, failed: "", hasMore: false });
     const asked = (this.#searched += 1);
-    this.isSearching = this.query !== "";
+    const { text, birthDate } = partsOf(this.query);
+    this.isSearching = text !== "";
+    if (birthDate && !text) this.failed = _("Please write the name or the number beside the birth date.");
     this.#changed();
-    if (!this.query) return;
-    const answer = await post("/board/find/", { q: this.query });
+    if (!text) return;
+    const answer = await post("/board/find/", { q: text });
     if (asked !== this.#searched) return;
     this.isSearching = false;
-    this.found = answer.ok ? answer.body.patients : null;
-    this.failed = answer.ok ? "" : answer.error;
+    if (answer.ok) this.#take(answer.body, birthDate);
+    else this.failed = answer.error;
     this.#changed();
+  }
+
+  #take({ patients, more }, birthDate) {
+    this.found = birthDate ? patients.filter((each) => each.birth_date === birthDate) : patients;
+    this.hasMore = more;
   }
 
   /** Whether a way can be taken now: it is known what it would do, and that is possible. */
