@@ -236,6 +236,7 @@ _JOURNEYS = (
         action text not null,
         trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync, system_auto or legacy
         source text not null,              -- rest, websocket, centre, legacy, or a kiosk's id
+        who text not null,                 -- as in entry_history
         metadata text not null,            -- JSON; a card appears as its hashes
         happened_ms bigint not null,
         recorded_ms bigint not null,
