@@ -19,7 +19,7 @@ import pytest
 from sync.central.commands.main import cli, main
 from sync.central.maintenance.log_sealing import seal_log
 from sync.central.operations.catalog import operations, operations_for
-from sync.central.records.accounts import Account, add_account
+from sync.central.records.accounts import Account, account_of_login, add_account
 from sync.central.records.bindings import bind, read_binding
 from sync.central.records.cases import NewCase, open_case
 from sync.central.records.duties import Duty
@@ -177,7 +177,8 @@ def to_back_up(marked: Marked) -> dict[str, Any]:
 
 def a_person(marked: Marked) -> dict[str, Any]:
     with marked.centre.store.write() as db:
-        add_account(db, Account(new_id(), "kim", "Kim", frozenset({Duty.RECEPTION}), 0))
+        if account_of_login(db, "kim") is None:
+            add_account(db, Account(new_id(), "kim", "Kim", frozenset({Duty.RECEPTION}), 0))
     return {"login": "kim"}
 
 
