@@ -36,6 +36,13 @@ class Kind(StrEnum):
     APPOINTMENT = "appointments"
 
 
+class LineOrder(StrEnum):
+    """What the line of an exam stands by: the times of arrival, or the booked times."""
+
+    ARRIVAL = "arrival"
+    BOOKING = "booking"
+
+
 class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The hospital itself. `desk` is the exam id of the place for patients without a booking."""
 
@@ -49,7 +56,7 @@ class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExamPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An exam, or the desk. `public_label` is what a screen may show."""
+    """An exam, or the desk. `public_label` is what a screen may show. `order` is what its line stands by."""
 
     exam_id: Name
     title: Text | UnsetType = UNSET
@@ -57,6 +64,7 @@ class ExamPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     room: Text | UnsetType | None = UNSET
     minutes: Minutes | UnsetType | None = UNSET
     overnight: bool | UnsetType | None = UNSET
+    order: LineOrder | UnsetType | None = UNSET
 
 
 class PatientPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

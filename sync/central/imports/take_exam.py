@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sync.central.days.open_journey import open_journey
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import UNCHANGED, RefusedRow, RowOutcome, TakenRow
-from sync.central.imports.parts import ExamPart
+from sync.central.imports.parts import ExamPart, LineOrder
 from sync.central.records.appointments import patients_booked_for
 from sync.central.records.entries import patients_in_line
 from sync.central.records.exams import put_exam, read_exam
@@ -40,6 +40,7 @@ def take_exam(db: WriteTransaction, part: ExamPart, context: ImportContext | Non
         room=_value(part.room, before.room, _DEFAULT.room),
         minutes=_value(part.minutes, before.minutes, _DEFAULT.minutes),
         overnight=_value(part.overnight, before.overnight, _DEFAULT.overnight),
+        by_booking=before.by_booking if part.order is UNSET else part.order is LineOrder.BOOKING,
     )
     if not put_exam(db, exam):
         return UNCHANGED
