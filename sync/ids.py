@@ -2,11 +2,15 @@
 
 import os
 import re
+import secrets
 import time
 
 _LARGEST_MS = (1 << 48) - 1
 _PROVISIONAL = "card-"
 UUID_PATTERN = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_DESK = "desk-"
+_READABLE = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that looks like something else
+_DESK_ID = re.compile(rf"{_DESK}[0-9]{{8}}-[{_READABLE}]{{6}}")
 _UUID = re.compile(UUID_PATTERN)
 
 
@@ -31,6 +35,20 @@ def provisional_id() -> str:
 def is_provisional_id(text: str) -> bool:
     """Whether a patient's id is one that a kiosk made for the holder of an unknown card."""
     return text.startswith(_PROVISIONAL) and is_uuid(text.removeprefix(_PROVISIONAL))
+
+
+def desk_id(day: str) -> str:
+    """A new id for a patient whom the desk registers without a hospital number. No hospital's patient has such a one.
+
+    `day` is the day of the site (ISO date). People can read the id to each other.
+    """
+    letters = "".join(secrets.choice(_READABLE) for _ in range(6))
+    return f"{_DESK}{day.replace('-', '')}-{letters}"
+
+
+def is_desk_id(text: str) -> bool:
+    """Whether a patient's id has the form that the desk gives those without a hospital number."""
+    return _DESK_ID.fullmatch(text) is not None
 
 
 def is_uuid(text: object) -> bool:

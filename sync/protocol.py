@@ -328,6 +328,13 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bool = False
 
 
+class DeskAsk(msgspec.Struct, frozen=True):
+    """The desk awaits the next card of the kiosk, for `left_ms` more. `ask_id` is the id of that wait."""
+
+    ask_id: str
+    left_ms: int
+
+
 class PageHead(msgspec.Struct, frozen=True, kw_only=True):
     """A page without the rows that many kiosks get alike: the fields are explained at PullAnswer."""
 
@@ -353,6 +360,7 @@ class PageHead(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[int, ...]
     card_keys: CardKeys | None = None
     renew_token: bool = False
+    desk_ask: DeskAsk | None = None
 
 
 class PullAnswer(PageHead, frozen=True, kw_only=True):
@@ -372,6 +380,7 @@ class PullAnswer(PageHead, frozen=True, kw_only=True):
     - `versions`: the versions of this protocol that the centre speaks.
     - `card_keys`: every card key, oldest first, where the kiosk's newest one is another; else None.
     - `renew_token`: the kiosk is to ask for a newer token.
+    - `desk_ask`: the next card at the kiosk is for the desk, and does nothing else; None where no card is awaited.
     """
 
     patients: tuple[PatientRow, ...]
@@ -393,6 +402,44 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     site_id: str
     token: Annotated[str, msgspec.Meta(pattern="^[!-~]{32,256}$")]
+    versions: tuple[int, ...]
+
+
+class DeskWord(StrEnum):
+    """What a kiosk tells of a card for the desk."""
+
+    READER = "reader"  # every card of this kiosk is for the desk
+    NO_READER = "no_reader"  # cards of this kiosk are for the desk where it asks for one alone
+    SHOWN = "shown"  # the screen asks for the card
+    CARD = "card"  # a card was read
+    REFUSED = "refused"  # a card was held that cannot be used; another one may come
+    CANCELLED = "cancelled"  # a person at the kiosk ended the wait
+
+
+class DeskCardRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Tells of a card for the desk. `sealed` is as in a pull.
+
+    `ask_id` is the id of the wait. A kiosk whose cards are all for the desk makes an id for each card. `card` is the
+    card's hash under the kiosk's newest key, beside `card` alone. `short_uid`: its UID has 4 bytes. `reason` is why a
+    card was refused.
+    """
+
+    protocol_version: int
+    site_id: str
+    kiosk_id: str
+    word: DeskWord
+    ask_id: str = ""
+    card: CardHash | None = None
+    short_uid: bool = False
+    reason: str = ""
+    sealed: bool = False
+
+
+class DeskCardAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the word counts. A card that nobody awaits any more does not. It tells nothing of whose the card is."""
+
+    site_id: str
+    counts: bool
     versions: tuple[int, ...]
 
 

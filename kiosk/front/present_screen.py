@@ -17,11 +17,11 @@ from kiosk.front.gesture import NO_GESTURE
 from kiosk.front.latest import Broadcast, LatestSlot
 from kiosk.front.offer import Misplaced, Offers, Press, question_of
 from kiosk.front.screen import QueueLine, Screen, ScreenKind
-from kiosk.front.visit_code import VisitCode, draw_visit_code
 from kiosk.front.visitor import ATTRACT, Visitor
 from kiosk.journey.journeys import ActionOutcome, Journeys
 from kiosk.journey.patient_status import PatientStatus
 from sync.ids import new_id
+from sync.visit_code import VisitCode, draw_visit_code
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ from kiosk.front.latest import LatestSlot
 from kiosk.front.offer import Misplaced, Press
 from kiosk.front.present_screen import NO_READER, NOT_ENROLLED, STORE_FAULT, PresentScreen
 from kiosk.front.screen import Lookup, Screen, ScreenKind
-from kiosk.front.visit_code import VisitCode
 from kiosk.front.visitor import ATTRACT, Visitor
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from sync.cards import CardHash
 from sync.journey.model import PatientId
+from sync.visit_code import VisitCode
 
 ENDED = "The centre has ended this kiosk. Its unsent actions are kept. Run kiosk enroll."
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from kiosk.front.visit_code import VisitCode
+from sync.visit_code import VisitCode
 from sync.words.text import Text
 from sync.words.words import Button, Words
 

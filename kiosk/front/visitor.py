@@ -19,10 +19,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kiosk.front.screen import Lookup, ScreenKind
-from kiosk.front.visit_code import VisitCode
 from kiosk.journey.outcomes import Reversal
 from sync.cards import CardHash
 from sync.journey.model import PatientId
+from sync.visit_code import VisitCode
 
 DECIDE_S = 60.0
 INFORM_S = 30.0

@@ -13,7 +13,7 @@ export type AppointmentStatus = "booked" | "arrived" | "waiting" | "in_progress"
 export type ActionType = "scan_nfc" | "register" | "confirm_arrival" | "enter_exam_room" | "complete_exam" | "make_payment" | "leave_hospital" | "call_patient" | "start_exam" | "mark_no_show" | "cancel_appointment" | (string & {});
 
 /** The code of a refusal. */
-export type ErrorCode = "action_id_reused" | "already_in_line" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_changed" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "line_moved" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "not_undoable" | "same_patient" | "token_replaced" | "too_large" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_priority" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | (string & {});
+export type ErrorCode = "account_disabled" | "action_id_reused" | "already_in_line" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "changed_meanwhile" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_changed" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "kiosk_away" | "kiosk_taken" | "line_moved" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_card_read" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "not_undoable" | "patient_exists" | "possible_double" | "same_patient" | "stale_page" | "token_replaced" | "too_large" | "too_many_tries" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_priority" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | "weak_password" | "wrong_password" | (string & {});
 
 /** A code with which the socket closes. */
 export type CloseCode = 1000 | 1001 | 1002 | 1006 | 1007 | 1009 | 1011 | 1013 | 4401 | 4404 | 4403;
@@ -164,12 +164,28 @@ export interface BoardUpdateMessage {
   readonly payload: BoardUpdate;
 }
 
+/** A person who has a case open. `viewer_id` is the page's. */
+export interface CaseViewer {
+  readonly viewer_id: string;
+  readonly exception_id: string;
+  readonly name: string;
+  readonly since: string;
+}
+
 /** What happened after a press: the action, who did it, and when, as in an entry. */
 export interface ChangeAfter {
   readonly action: ActionType | null;
   readonly by: string;
   readonly by_kind: string;
   readonly at: string;
+}
+
+/** The same, and the ids of the cases that have come, changed or gone since; null where any may have. */
+export interface ChangedInbox {
+  readonly viewer_id: string;
+  readonly open: number;
+  readonly viewers: readonly (CaseViewer)[];
+  readonly changed: readonly (string)[] | null;
 }
 
 /**
@@ -233,16 +249,41 @@ export interface FetchInitialState {
   readonly patient_id?: string | null;
 }
 
+/** The inbox on connect. */
+export interface InboxMessage {
+  readonly type: "inbox";
+  readonly payload: OpenInbox;
+}
+
+/** What has changed since the message before. Several changes at once come as one message. */
+export interface InboxUpdate {
+  readonly type: "inbox_update";
+  readonly payload: ChangedInbox;
+}
+
 /** The patient's state: on connect, for `fetch_initial_state`, and after a merge into another record. */
 export interface InitialState {
   readonly type: "initial_state";
   readonly payload: CurrentState;
 }
 
+/** Says which case the page shows from now on; null for none. Others see the person's name beside that case. */
+export interface LookAtCase {
+  readonly command: "look";
+  readonly exception_id?: string | null;
+}
+
 /** Which journey state belongs to a state of the current queue entry, and the other way round. */
 export interface Mappings {
   readonly queue_to_journey: {readonly [name: string]: string};
   readonly journey_to_queue: {readonly [name: string]: string};
+}
+
+/** The number of open cases, and who has which case open. `viewer_id` is the socket's own. */
+export interface OpenInbox {
+  readonly viewer_id: string;
+  readonly open: number;
+  readonly viewers: readonly (CaseViewer)[];
 }
 
 /** Another live entry of the same patient. */
@@ -361,3 +402,7 @@ export type ClientCommand = Ping | FetchInitialState | PerformCommand | Renew;
 export type BoardServerMessage = BoardMessage | BoardUpdateMessage | Pong | Renewed | ErrorMessage;
 
 export type BoardClientCommand = Watch | Ping | Renew;
+
+export type InboxServerMessage = InboxMessage | InboxUpdate | Pong | Renewed | ErrorMessage;
+
+export type InboxClientCommand = LookAtCase | Ping | Renew;

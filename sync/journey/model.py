@@ -88,6 +88,13 @@ STAFF = Actor(Role.STAFF)
 SYSTEM = Actor(Role.SYSTEM)
 
 
+class LineOrder(StrEnum):
+    """What the line of an exam stands by: the times of arrival, or the booked times."""
+
+    ARRIVAL = "arrival"
+    BOOKING = "booking"
+
+
 class Exam(msgspec.Struct, frozen=True):
     """An exam, or the walk-in desk. `public_label` is what a screen may show; the title may tell a diagnosis.
 
@@ -101,6 +108,11 @@ class Exam(msgspec.Struct, frozen=True):
     minutes: int = 10
     overnight: bool = False
     by_booking: bool = False
+
+    @property
+    def order(self) -> LineOrder:
+        """What the line of the exam stands by."""
+        return LineOrder.BOOKING if self.by_booking else LineOrder.ARRIVAL
 
 
 class Appointment(msgspec.Struct, frozen=True):

@@ -17,6 +17,8 @@ import msgspec
 
 from sync.protocol import (
     CallRefused,
+    DeskCardAnswer,
+    DeskCardRequest,
     Enrolment,
     EnrolRequest,
     Intent,
@@ -39,6 +41,8 @@ MESSAGES = (
     PullAnswer,
     LookupRequest,
     LookupAnswer,
+    DeskCardRequest,
+    DeskCardAnswer,
     EnrolRequest,
     Enrolment,
     TokenRequest,

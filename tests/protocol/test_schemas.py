@@ -18,6 +18,8 @@ NAMES = {
     "pull-answer": "PullAnswer",
     "lookup-request": "LookupRequest",
     "lookup-answer": "LookupAnswer",
+    "desk-card-request": "DeskCardRequest",
+    "desk-card-answer": "DeskCardAnswer",
     "enrol-request": "EnrolRequest",
     "enrolment": "Enrolment",
     "token-request": "TokenRequest",

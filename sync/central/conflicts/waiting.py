@@ -28,6 +28,7 @@ def hold_for_staff(
 
 def hold_in_case(db: WriteTransaction, received: ReceivedAction, visit_id: str, code: Code, exception_id: str) -> None:
     """Stores a complete action in a case. `visit_id` is the visit of the action, aliases resolved."""
+    db.announce_case(exception_id)
     intent = received.intent
     waiting = WaitingAction(
         verdict_id=intent.action_id,

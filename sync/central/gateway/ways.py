@@ -14,6 +14,7 @@ _WAYS = {
     "/api/v1/import": "import",
     "/ws/patient-journey": "socket",
     "/ws/board": "socket",
+    "/ws/inbox": "socket",
 }
 
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from sync.central.days.open_journey import open_journey
 from sync.central.imports.announce import announce
-from sync.central.imports.context import WHO, ImportContext
+from sync.central.imports.context import ImportContext
 from sync.central.records.appointments import BookingRow, bookings, write_booking
 from sync.central.records.cases import BOOKING_MOVED, NewCase, cases_of, close_case, open_case
 from sync.central.records.entries import patient_in_line_for
@@ -76,7 +76,7 @@ def _close_cases(context: ImportContext, after: BookingRow) -> None:
     for case in cases_of(context.db, BOOKING_MOVED, after.patient_id):
         if case.settled_ms is None and case.detail["appointment_id"] == after.appointment_id:
             settlement = {"how": "discard", "reason": "the hospital has changed the booking again", "patient_id": None}
-            close_case(context.db, case.exception_id, WHO, settlement, context.now_ms)
+            close_case(context.db, case.exception_id, context.who, settlement, context.now_ms)
 
 
 def _report(context: ImportContext, journey: Journey, entry: QueueEntry, before: BookingRow, after: BookingRow) -> None:

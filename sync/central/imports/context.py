@@ -18,7 +18,7 @@ WHO = "import"
 class ImportContext:
     """One transaction in which rows are taken, on a site that exists. `today` is the day of the site.
 
-    `ids` makes the ids of new cases.
+    `ids` makes the ids of new cases. `who` names the cause in the history: an import, or a person at the desk.
     """
 
     db: WriteTransaction
@@ -28,8 +28,14 @@ class ImportContext:
     today: str
     now_ms: int
     ids: Callable[[], str] = new_id
+    who: str = WHO
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person at the desk made the row."""
+        return self.who != WHO
 
     @property
     def provenance(self) -> Provenance:
         """The origin of the rows of a change that an import caused."""
-        return Provenance("centre", WHO, self.now_ms, self.now_ms, TimeQuality.RECEIVED)
+        return Provenance("centre", self.who, self.now_ms, self.now_ms, TimeQuality.RECEIVED)

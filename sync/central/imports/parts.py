@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.reasons import MAX_MINUTES, in_plain_words
+from sync.journey.model import LineOrder
 from sync.text import clean
 
 T = TypeVar("T")
@@ -34,13 +35,6 @@ class Kind(StrEnum):
     SITE = "site"
     PATIENT = "patients"
     APPOINTMENT = "appointments"
-
-
-class LineOrder(StrEnum):
-    """What the line of an exam stands by: the times of arrival, or the booked times."""
-
-    ARRIVAL = "arrival"
-    BOOKING = "booking"
 
 
 class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -76,11 +76,13 @@ def _cancel(centre: Centre, day: str, left_out: Iterator[str]) -> int:
 
 
 def _leave_out(context: ImportContext, day: str, appointment_id: str) -> bool:
-    """Cancels one booking. False where it is no longer open, or of another day by now."""
+    """Cancels one booking. False where it is no longer open, of another day by now, or made by hand at the desk."""
     definitions, rule = context.definitions, cancellation(context.definitions)
     line = booking_in_line(context, appointment_id)
     before = read_booking(context.db, appointment_id)
     is_open = before is not None and before.status in _open_statuses(definitions)
+    if before is not None and before.made_by:
+        return False
     if before is None or not is_open or before.schedule.site_day != day or rule is None or rule.no_entry is None:
         return False
     change_booking(context, replace(before, status=rule.no_entry, withdrawn=Withdrawn.LEFT_OUT), before, line)

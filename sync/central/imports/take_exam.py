@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sync.central.days.open_journey import open_journey
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import UNCHANGED, RefusedRow, RowOutcome, TakenRow
-from sync.central.imports.parts import ExamPart, LineOrder
+from sync.central.imports.parts import ExamPart
 from sync.central.records.appointments import patients_booked_for
 from sync.central.records.entries import patients_in_line
 from sync.central.records.exams import put_exam, read_exam
@@ -16,7 +16,7 @@ from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, save
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import day_after, day_before
-from sync.journey.model import Exam, ExamId
+from sync.journey.model import Exam, ExamId, LineOrder
 from sync.journey.moves import follow_exam
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from sync.central.imports.parts import PatientPart, given_or
 from sync.central.imports.take_cards import NO_MOVES, CardsOutcome, Moves, take_cards
 from sync.central.records.patients import add_patient, patient_named, read_patient, update_patient
 from sync.clock import day_after
-from sync.ids import is_provisional_id
+from sync.ids import is_desk_id, is_provisional_id
 from sync.words.masks import masked
 
 Values = Mapping[str, Any]
@@ -29,6 +29,8 @@ def take_patient(
     if is_provisional_id(part.patient_id):
         return RefusedRow("patient_id has the form that kiosks give the holders of unknown cards")
     patient_id = patient_named(context.db, part.patient_id)
+    if patient_id is None and is_desk_id(part.patient_id) and not context.by_hand:
+        return RefusedRow("patient_id has the form that the desk gives patients without a hospital number")
     changed = False
     if patient_id in (None, part.patient_id):
         before = read_patient(context.db, part.patient_id) if patient_id else None

@@ -15,12 +15,13 @@ from sync.central.kiosks.page import NO_ROWS, Pages, RosterPage, Span, end_of, r
 from sync.central.kiosks.refusals import bad_cursor, judged_sender, other_site
 from sync.central.kiosks.renewal import renewal_is_due
 from sync.central.maintenance.restore_gap import restored_at
+from sync.central.records.desk_cards import awaited_cards
 from sync.central.records.patients import merges_after
 from sync.central.records.site import SiteDay, SiteSettings, read_site
 from sync.central.records.standings import Moment, Standing, read_standings
 from sync.central.records.verdicts import RevisedVerdict, current_verdict_row, kiosks_with_revised, revised_verdicts
 from sync.central.store.transactions import ReadTransaction
-from sync.protocol import CallRefused, PageHead, PullRequest, Renamed, VerdictRow
+from sync.protocol import CallRefused, DeskAsk, PageHead, PullRequest, Renamed, VerdictRow
 
 _KIOSKS_READ = 32  # by one statement: nobody else runs while its rows are taken apart
 MERGES_A_ROW = 20  # a merged record is so much smaller than a patient's row
@@ -109,6 +110,7 @@ class _Page:
     rows: RosterPage
     verdicts: tuple[VerdictRow, ...]
     renamed: tuple[Renamed, ...]
+    desk_ask: DeskAsk | None
 
 
 def answer_pulls(
@@ -166,6 +168,7 @@ class _Answers:
         self._present = present
         self._restored_at = cache(lambda: restored_at(db))
         self._merges = cache(lambda after, limit: merges_after(db, after, limit))
+        self._awaited = cache(lambda: awaited_cards(db, present.now_ms))
 
     def begin_of(self, request: PullRequest) -> int:
         """The change after which a pull's verdicts and merged records begin."""
@@ -182,14 +185,19 @@ class _Answers:
         needs_snapshot = present.needs_snapshot(request)
         if needs_snapshot and present.knows(request) and notices.end < first:
             # A snapshot ends at a cursor of today, so the notices of earlier days come before it.
-            return self._filled(notices, NO_ROWS, Between(after, notices.end, reset=False, more=True))
+            return self._filled(asked, notices, NO_ROWS, Between(after, notices.end, reset=False, more=True))
         begin = None if needs_snapshot else after
         span = Span(begin, asked.rows, present.today, first, present.moment.server_incarnation)
         rows = self._pages.page(self._db, span, latest, present.now_ms)
         if notices.end < rows.end:
             rows = read_rows(self._db, self._centre.definitions, span, notices.end)
         between = Between(begin or 0, rows.end, reset=needs_snapshot, more=rows.end < latest)
-        return self._filled(notices, rows, between)
+        return self._filled(asked, notices, rows, between)
+
+    def _desk_ask(self, kiosk_id: str) -> DeskAsk | None:
+        """The card that the desk awaits at a kiosk."""
+        awaited = self._awaited().get(kiosk_id)
+        return DeskAsk(awaited.ask_id, awaited.until_ms - self._present.now_ms) if awaited else None
 
     def _notices(self, asked: Asked, after: int, *, has_revised: bool) -> _Notices:
         latest, most_merges = self._present.moment.latest, MERGES_A_ROW * asked.rows
@@ -199,7 +207,7 @@ class _Answers:
         end_of_merges = end_of([change for change, _ in renamed], most_merges, latest)
         return _Notices(tuple(verdicts), tuple(renamed), min(end_of_verdicts, end_of_merges))
 
-    def _filled(self, notices: _Notices, rows: RosterPage, between: Between) -> _Page:
+    def _filled(self, asked: Asked, notices: _Notices, rows: RosterPage, between: Between) -> _Page:
         verdicts = tuple(
             current_verdict_row(
                 self._db, self._centre.definitions, self._present.today, each.record, each.action_id, each.seq
@@ -207,9 +215,8 @@ class _Answers:
             for each in notices.verdicts
             if each.record.change <= between.cursor
         )
-        return _Page(
-            between, rows, verdicts, tuple(each for change, each in notices.renamed if change <= between.cursor)
-        )
+        renamed = tuple(each for change, each in notices.renamed if change <= between.cursor)
+        return _Page(between, rows, verdicts, renamed, self._desk_ask(asked.kiosk_id))
 
 
 def _answer(
@@ -240,5 +247,6 @@ def _answer(
         versions=versions,
         card_keys=newer_keys(centre.keys.published, request),
         renew_token=renewal_is_due(standing.kiosk, standing.token_ms, present.now_ms),
+        desk_ask=page.desk_ask,
     )
     return Pulled(head, page.rows, present.day)

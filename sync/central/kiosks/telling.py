@@ -6,7 +6,7 @@ from typing import Any
 from sync.central.kiosks.answering import Pulled
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.services.told import AboutNobody, Telling, Told, told_of
-from sync.protocol import CallRefused, Enrolment, LookupAnswer, PushAnswer, TokenAnswer
+from sync.protocol import CallRefused, DeskCardAnswer, Enrolment, LookupAnswer, PushAnswer, TokenAnswer
 
 
 def telling_of(answer: object) -> Telling:
@@ -38,6 +38,7 @@ _TELLINGS: Mapping[type, Callable[[Any], Telling]] = {
     Pulled: _of_page,
     PushAnswer: _of_push,
     LookupAnswer: _of_lookup,
+    DeskCardAnswer: AboutNobody,
     Enrolment: AboutNobody,
     TokenAnswer: AboutNobody,
     CallRefused: AboutNobody,

@@ -39,6 +39,7 @@ class BookingRow(msgspec.Struct, frozen=True):
     """A booking of any day, with its patient. `withdrawn` is None where the hospital's system has not cancelled it.
 
     `said_exam_id` is the exam that the hospital's system said, where staff have moved the patient to another one.
+    `made_by` is who at the desk has made or moved it by hand; empty where the hospital's system spoke last.
     """
 
     appointment_id: str
@@ -47,6 +48,7 @@ class BookingRow(msgspec.Struct, frozen=True):
     schedule: Schedule
     status: str
     withdrawn: Withdrawn | None = None
+    made_by: str = ""
     said_exam_id: str | None = None
 
 
@@ -107,6 +109,17 @@ def read_booking(db: ReadTransaction, appointment_id: str) -> BookingRow | None:
     return _booking(row) if row else None
 
 
+def bookings_since(db: ReadTransaction, patient_id: str, first_day: str) -> list[BookingRow]:
+    """A patient's bookings from a day of the site on, in order of time."""
+    rows = db.rows(
+        f"{_ROWS} where patient_id = :patient_id and site_day >= :first"
+        " order by site_day, all_day, scheduled_ms, appointment_id",
+        patient_id=patient_id,
+        first=first_day,
+    )
+    return [_booking(row) for row in rows]
+
+
 def bookings_by_id(db: ReadTransaction, appointment_ids: Collection[str]) -> dict[str, BookingRow]:
     """Those of these bookings that there are, by their ids."""
     names, parameters = each_of("id", appointment_ids)
@@ -117,11 +130,14 @@ def bookings_by_id(db: ReadTransaction, appointment_ids: Collection[str]) -> dic
 
 
 def bookings_of_day(db: ReadTransaction, site_day: str, statuses: Collection[str]) -> list[tuple[str, int]]:
-    """A day's bookings with one of these statuses, by patient: the id and the time (UTC ms) of each."""
+    """A day's bookings with one of these statuses, by patient: the id and the time (UTC ms) of each.
+
+    Those that were made or moved by hand are left out: no document names them.
+    """
     names, parameters = any_of("status", statuses)
     rows = db.rows(
         f"select appointment_id, scheduled_ms from appointments where site_day = :site_day and status in {names}"  # noqa: S608
-        " order by patient_id, appointment_id",
+        " and made_by = '' order by patient_id, appointment_id",
         site_day=site_day,
         **parameters,
     )
@@ -154,6 +170,7 @@ def write_booking(db: WriteTransaction, booking: BookingRow) -> None:
             "last_day": booking.schedule.last_day,
             "status": booking.status,
             "withdrawn": booking.withdrawn,
+            "made_by": booking.made_by,
             "said_exam_id": booking.said_exam_id,
         },
     )
@@ -271,13 +288,14 @@ def _booking(row: Row) -> BookingRow:
         schedule,
         row["status"],
         withdrawn,
+        row["made_by"],
         row["said_exam_id"],
     )
 
 
 _ROWS = (
     "select appointment_id, patient_id, exam_id, scheduled_at, scheduled_ms, all_day, site_day, last_day, status,"
-    " withdrawn, said_exam_id from appointments"
+    " withdrawn, made_by, said_exam_id from appointments"
 )
 _COLUMNS = (
     "a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight,"
@@ -286,10 +304,11 @@ _COLUMNS = (
 _IN_ORDER = "order by a.all_day, a.scheduled_ms, a.appointment_id"
 _PUT = Writing(
     "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_at, :scheduled_ms, :all_day,"
-    " :site_day, :last_day, :status, :withdrawn, :said_exam_id) on conflict (appointment_id) do update set"
+    " :site_day, :last_day, :status, :withdrawn, :made_by,"
+    " :said_exam_id) on conflict (appointment_id) do update set"
     " exam_id = excluded.exam_id, scheduled_at = excluded.scheduled_at, scheduled_ms = excluded.scheduled_ms,"
     " all_day = excluded.all_day, site_day = excluded.site_day, last_day = excluded.last_day,"
-    " status = excluded.status, withdrawn = excluded.withdrawn,"
+    " status = excluded.status, withdrawn = excluded.withdrawn, made_by = excluded.made_by,"
     " said_exam_id = excluded.said_exam_id",
     Order.FIRST,
 )

@@ -90,7 +90,8 @@ class CaseGroup:
 
 
 def open_case(db: WriteTransaction, exception_id: str, new: NewCase, now_ms: int) -> None:
-    """Adds a case to the inbox."""
+    """Adds a case to the inbox, and announces it."""
+    db.announce_case(exception_id)
     db.write(
         _ADD,
         {
@@ -124,6 +125,7 @@ def open_or_repeat(db: WriteTransaction, exception_id: str, new: NewCase, now_ms
         most=most,
     )
     if repeated is not None:
+        db.announce_case(repeated["exception_id"])
         return str(repeated["exception_id"])
     open_case(db, exception_id, new, now_ms)
     return exception_id
@@ -231,6 +233,7 @@ def cases_of(db: ReadTransaction, code: str, patient_id: str) -> list[InboxCase]
 
 def hand_to_staff(db: WriteTransaction, exception_id: str, code: str, now_ms: int) -> None:
     """Gives a case that has waited for another system to staff, with a code of its own."""
+    db.announce_case(exception_id)
     db.execute(
         "update exceptions set code = :code, opened_ms = :now_ms, last_ms = :now_ms where exception_id = :exception_id",
         {"code": code, "now_ms": now_ms, "exception_id": exception_id},
@@ -239,6 +242,7 @@ def hand_to_staff(db: WriteTransaction, exception_id: str, code: str, now_ms: in
 
 def close_case(db: WriteTransaction, exception_id: str, who: str, settlement: Mapping[str, Any], now_ms: int) -> None:
     """Closes an open case, with how it was settled and by whom."""
+    db.announce_case(exception_id)
     db.execute(
         "update exceptions set settled_ms = :now_ms, settled_by = :who, settlement = :settlement"
         " where exception_id = :exception_id and settled_ms is null",

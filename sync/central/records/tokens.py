@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from sync.central.network.bearer import ID_LENGTH
+from sync.central.records.duties import OF_PROGRAMS, Duty, duties_text, read_duties
 from sync.central.records.parts import Part
 from sync.central.store.news import TokenRevoked
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of, each_of
@@ -32,6 +33,7 @@ IS_VALID = (
     "revoked_ms is null and (expires_ms is null or expires_ms > :now_ms)"
     f" and (replaced_ms is null or abs(:now_ms - replaced_ms) < {OVERLAP_MS})"
     f" and (visit_id is null or exists ({_IS_ON_ITS_VISIT}))"
+    " and (idle_ms is null or seen_ms + idle_ms > :now_ms)"
 )
 
 
@@ -46,24 +48,34 @@ class TokenState(StrEnum):
 
 
 class Bearer(msgspec.Struct, frozen=True):
-    """The bearer of a valid token: a role, and the patient or kiosk that the token is for. Times are UTC ms."""
+    """The bearer of a valid token: a role, and the patient, kiosk or person that the token is for. Times are UTC ms.
+
+    `account_id` is that of a person who has signed in, whose login name is `name`. `duties` are what a bearer of the
+    role staff may do. The token ends `idle_ms` after `seen_ms`.
+    """
 
     role: Role
     token_hash: str
     patient_id: PatientId | None = None
     kiosk_id: KioskId | None = None
     name: str = ""
+    account_id: str | None = None
+    duties: frozenset[Duty] = frozenset()
     expires_ms: int | None = None
     used_ms: int | None = None
+    seen_ms: int | None = None
+    idle_ms: int | None = None
 
     @property
     def who(self) -> str:
-        """The name of the bearer in history and audit, such as "staff:Ward 3 board (1a2b3c4d5e6f)".
+        """The name of the bearer in history and audit, such as "staff:kim.mj" or "staff:Board (1a2b3c4d5e6f)".
 
         It distinguishes two bearers of one role, and holds no secret.
         """
         if self.kiosk_id:
             return f"{self.role}:{self.kiosk_id}"
+        if self.account_id:
+            return f"{self.role}:{self.name}"
         token_id = id_of(self.token_hash)
         return f"{self.role}:{self.name} ({token_id})" if self.name else f"{self.role}:{token_id}"
 
@@ -72,7 +84,7 @@ NEVER = 0  # as the life of a token, in ms
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
-    """A token that is no kiosk's, as an operator sees it. Times are UTC ms; `used_ms` is true to a day."""
+    """A token of no kiosk and of no person, as an operator sees it. Times are UTC ms; `used_ms` is true to a day."""
 
     token_id: str
     role: Role
@@ -96,7 +108,9 @@ class TokenSearch:
     with_ended: bool = False
 
 
-BEARERS = Part("bearer", ("role", "patient_id", "kiosk_id", "name"), ("expires_ms", "used_ms"))
+_TEXTS = ("role", "patient_id", "kiosk_id", "name", "account_id", "duties")
+_NUMBERS = ("expires_ms", "used_ms", "seen_ms", "idle_ms")
+BEARERS = Part("bearer", _TEXTS, _NUMBERS)
 VALID_BEARERS = BEARERS.of(f"from tokens where token_hash = :token_hash and {IS_VALID}")
 
 
@@ -111,17 +125,21 @@ def issue(
     expires_ms: int | None = None,
     token: str | None = None,
     renews: str | None = None,
+    account_id: str | None = None,
+    duties: frozenset[Duty] | None = None,
+    idle_ms: int | None = None,
 ) -> str:
     """Makes a token and returns it. The database stores its hash alone.
 
-    `token` is one of `token_of()`. `renews` is the hash of the token that it takes the place of at its first use.
+    `token` is one of `token_of()`. `renews` is the hash of the token that it takes the place of at its first use. A
+    token of a person's account has the person's duties.
     """
     made = (token_of(secrets.token_bytes()) for _ in itertools.count())
     token = token or next(each for each in made if hash_of_id(db, id_of(hash_of(each))) is None)
     db.execute(
         "insert into tokens values"
         " (:token_hash, :role, :patient_id, :kiosk_id, :name, :now_ms, :expires_ms, null, null, null, :renews,"
-        " null, null, 0)",
+        " null, null, 0, :account_id, :duties, :seen_ms, :idle_ms)",
         {
             "token_hash": hash_of(token),
             "role": role.value,
@@ -131,6 +149,10 @@ def issue(
             "now_ms": now_ms,
             "expires_ms": expires_ms,
             "renews": renews,
+            "account_id": account_id,
+            "duties": None if duties is None else duties_text(duties),
+            "seen_ms": None if idle_ms is None else now_ms,
+            "idle_ms": idle_ms,
         },
     )
     return token
@@ -166,23 +188,33 @@ def valid_tokens(db: ReadTransaction, token_hashes: Collection[str], now_ms: int
 
 def bearer_of_part(values: tuple[Any, ...], token_hash: str) -> Bearer:
     """A bearer from a row of the part `BEARERS`."""
-    role, *rest = values
-    return Bearer(Role(role), token_hash, *rest)
+    role, patient_id, kiosk_id, name, account_id, duties, *times = values
+    may = OF_PROGRAMS if duties is None else read_duties(duties)
+    return Bearer(
+        Role(role),
+        token_hash,
+        patient_id,
+        kiosk_id,
+        name,
+        account_id,
+        may if role == Role.STAFF else frozenset(),
+        *times,
+    )
 
 
 def ended_bearer(db: ReadTransaction, token_hash: str, now_ms: int) -> tuple[Bearer, TokenState] | None:
     """The bearer of a token that was revoked or replaced or has expired, and which; None for an unknown token."""
     row = db.row(
-        f"select role, patient_id, kiosk_id, name, expires_ms, used_ms, {_STATE_COLUMNS} from tokens"  # noqa: S608
+        f"select {', '.join((*_TEXTS, *_NUMBERS))}, {_STATE_COLUMNS} from tokens"  # noqa: S608
         " where token_hash = :token_hash",
         token_hash=token_hash,
         now_ms=now_ms,
     )
     if row is None:
         return None
-    role, *rest, revoked_ms, replaced_ms, is_valid = row
+    *values, revoked_ms, replaced_ms, is_valid = row
     state = _state(row["expires_ms"], revoked_ms, replaced_ms, now_ms, is_valid=bool(is_valid))
-    return Bearer(Role(role), token_hash, *rest), state
+    return bearer_of_part(tuple(values), token_hash), state
 
 
 def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
@@ -193,11 +225,22 @@ def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
     )
 
 
+def mark_seen(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
+    """Notes a press or a request of the person who has signed in with a token."""
+    db.execute(
+        "update tokens set seen_ms = :now_ms where token_hash = :token_hash",
+        {"now_ms": now_ms, "token_hash": token_hash},
+    )
+
+
 def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenRecord]:
-    """The tokens of staff, patients, visits and programs in the order of their making. Kiosks have their own list."""
+    """The tokens of staff, patients, visits and programs in the order of their making.
+
+    Kiosks have their own list, and so have the sessions of persons.
+    """
     rows = db.rows(
         f"select {_RECORD_COLUMNS} from tokens"  # noqa: S608
-        " where kiosk_id is null and (cast(:role as text) is null or role = :role)"
+        " where kiosk_id is null and account_id is null and (cast(:role as text) is null or role = :role)"
         " and (cast(:patient_id as text) is null or patient_id = :patient_id)"
         f" and (:with_ended = 1 or {IS_VALID})"
         " and (cast(:after as text) is null or (created_ms, token_hash) >"
@@ -218,7 +261,8 @@ def tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
     roles, names = any_of("role", [Role.STAFF, Role.METRICS, Role.INTEGRATION])
     rows = db.rows(
         f"select {_RECORD_COLUMNS} from tokens"  # noqa: S608
-        f" where role in {roles} and expires_ms < :soon_ms and {IS_VALID} order by expires_ms, token_hash",
+        f" where role in {roles} and account_id is null and expires_ms < :soon_ms and {IS_VALID}"
+        " order by expires_ms, token_hash",
         **names,
         soon_ms=now_ms + SOON_MS,
         now_ms=now_ms,

@@ -91,7 +91,8 @@ def _row(token_hash: str, action_id: str, now_ms: int) -> dict[str, object]:
 
 _ADD = Writing(
     "insert into tokens values (:token_hash, :role, :patient_id, null, '', :now_ms, null, null, :revoked_ms, null,"
-    " null, :visit_id, :action_id, 0) on conflict (token_hash) do update set revoked_ms = excluded.revoked_ms,"
+    " null, :visit_id, :action_id, 0, null, null, null, null)"
+    " on conflict (token_hash) do update set revoked_ms = excluded.revoked_ms,"
     " patient_id = coalesce(excluded.patient_id, tokens.patient_id),"
     " visit_id = coalesce(excluded.visit_id, tokens.visit_id) where tokens.action_id = excluded.action_id"
 )

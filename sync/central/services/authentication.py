@@ -8,6 +8,7 @@ from sync.central.centre import Centre
 from sync.central.records.app_tokens import replace_former
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.duties import OF_PROGRAMS, Duty
 from sync.central.records.kiosk_tokens import replace_others
 from sync.central.records.kiosks import ask_for_renewal
 from sync.central.records.patients import patient_named
@@ -20,6 +21,7 @@ from sync.central.records.tokens import (
     ended_bearer,
     hash_of,
     id_of,
+    mark_seen,
     mark_used,
 )
 from sync.central.services.errors import ApiError
@@ -44,35 +46,66 @@ _ENDED = {
     TokenState.REPLACED: AuditKind.REFUSED_REPLACED,
     TokenState.EXPIRED: AuditKind.REFUSED_EXPIRED,
 }
+_SEEN_EVERY_MS = 60_000
 _OTHER_PATIENT = ApiError("forbidden", "This token acts for its own patient only.")
 
 
 def authenticate(
-    centre: Centre, token: str | None, roles: Collection[Role], address: str | None = None
+    centre: Centre,
+    token: str | None,
+    roles: Collection[Role],
+    address: str | None = None,
+    duties: frozenset[Duty] = OF_PROGRAMS,
 ) -> Bearer | ApiError:
-    """The bearer of a valid token of one of these roles. A token that is refused is counted for its `address`."""
+    """The bearer of a valid token of one of these roles; of staff, one with any of these duties.
+
+    A token that is refused is counted for its `address`.
+    """
     if not token:
         return _UNAUTHORIZED
     with centre.store.glance() as db:
         found = bearer(db, token, centre.clock())
     if found is None:
         return _refused(centre, hash_of(token), address, may_come=is_secret(token))
-    return _admitted(centre, found, roles, address)
+    return _admitted(centre, found, roles, address, duties)
 
 
 def authenticate_session(
-    centre: Centre, session: str, roles: Collection[Role], address: str | None = None
+    centre: Centre,
+    session: str,
+    roles: Collection[Role],
+    address: str | None = None,
+    duties: frozenset[Duty] = OF_PROGRAMS,
 ) -> Bearer | ApiError:
     """As `authenticate`, of the session in a cookie."""
     with centre.store.glance() as db:
         found = bearer_of_session(db, hash_of(session), centre.clock())
     if found is None:
         return _refused(centre, hash_of(session), address)
-    return _admitted(centre, found, roles, address)
+    return _admitted(centre, found, roles, address, duties)
 
 
-def _admitted(centre: Centre, found: Bearer, roles: Collection[Role], address: str | None) -> Bearer | ApiError:
-    if found.role not in roles:
+def authenticate_person(
+    centre: Centre, session: str, address: str | None, duties: frozenset[Duty], *, is_attended: bool
+) -> Bearer | ApiError:
+    """As `authenticate_session`, of a person who has signed in. `is_attended`: the person pressed or asked."""
+    with centre.store.glance() as db:
+        found = bearer_of_session(db, hash_of(session), centre.clock())
+    if found is None:
+        return _refused(centre, hash_of(session), address)
+    if found.account_id is None:
+        return _UNAUTHORIZED  # the session of an app's token opens the socket alone
+    admitted = _admitted(centre, found, (Role.STAFF,), address, duties)
+    if is_attended and isinstance(admitted, Bearer):
+        _note_seen(centre, admitted)
+    return admitted
+
+
+def _admitted(
+    centre: Centre, found: Bearer, roles: Collection[Role], address: str | None, duties: frozenset[Duty]
+) -> Bearer | ApiError:
+    is_fit = found.role is not Role.STAFF or bool(found.duties & duties)
+    if found.role not in roles or not is_fit:
         note_refusal(centre, AuditKind.REFUSED_ROLE, address, found.who, id_of(found.token_hash))
         return _FORBIDDEN
     if _is_due(found, centre.clock()):
@@ -162,6 +195,15 @@ def _note_use(centre: Centre, sender: Bearer) -> None:
             _take_over(db, sender.kiosk_id, sender.token_hash, now_ms)
         else:
             replace_former(db, sender.token_hash, now_ms)
+
+
+def _note_seen(centre: Centre, sender: Bearer) -> None:
+    """Notes that a person has done something, once a minute."""
+    now_ms = centre.clock()
+    if sender.seen_ms is None or abs(now_ms - sender.seen_ms) < _SEEN_EVERY_MS:
+        return
+    with suppress(sqlite3.Error), centre.store.write(brief=True) as db:
+        mark_seen(db, sender.token_hash, now_ms)
 
 
 def _take_over(db: WriteTransaction, kiosk_id: str, token_hash: str, now_ms: int) -> None:

@@ -71,7 +71,7 @@ def list_bindings(centre: Centre, patient_id: str, page: Page = FIRST) -> Told |
             return begin
         end = begin + page.limit
         shown = PatientBindings(
-            named, [_shown(each, timezone) for each in records[begin:end]], max(0, len(records) - end)
+            named, [binding_shown(each, timezone) for each in records[begin:end]], max(0, len(records) - end)
         )
         return Told(shown, AuditKind.LOOK_BINDINGS, (named,))
 
@@ -111,7 +111,8 @@ def _place_after(records: Sequence[BindingRecord], after: str | None) -> int | A
     return ids.index(BindingId(after)) + 1 if after in ids else _NO_BINDING
 
 
-def _shown(record: BindingRecord, timezone: str) -> BindingShown:
+def binding_shown(record: BindingRecord, timezone: str) -> BindingShown:
+    """A binding as staff see it."""
     return BindingShown(
         record.binding_id,
         record.source.label,

@@ -62,6 +62,19 @@ class Body(msgspec.Struct, frozen=True):
     read: Callable[[dict[str, Any]], object]
 
 
+def members(kind: type[msgspec.Struct]) -> Body:
+    """The body of an action whose members are its payload. A member that is null counts as left out."""
+
+    def read(document: dict[str, Any]) -> dict[str, Any] | ApiError:
+        found = read_members(kind, {name: value for name, value in document.items() if value is not None}, {})
+        if isinstance(found, ApiError):
+            return found
+        values = msgspec.to_builtins(found)
+        return {name: value for name, value in values.items() if value is not None and name != "action_id"}
+
+    return Body(kind, read)
+
+
 def read_members(
     kind: type[T], document: Mapping[str, Any], words: Mapping[str, ApiError], *, strict: bool = True
 ) -> T | ApiError:

@@ -35,6 +35,13 @@ CODES: Mapping[str, ErrorCode] = {
     "unauthorized": ErrorCode(HTTPStatus.UNAUTHORIZED, "There is no token, or it is not valid."),
     "visit_ended": ErrorCode(HTTPStatus.UNAUTHORIZED, "The visit of the token is over, or its arrival does not count."),
     "forbidden": ErrorCode(HTTPStatus.FORBIDDEN, "This role may never do that, or the patient is another's."),
+    "wrong_password": ErrorCode(HTTPStatus.FORBIDDEN, "The login name or the password is wrong."),
+    "account_disabled": ErrorCode(HTTPStatus.FORBIDDEN, "The password is right, and the account is disabled."),
+    "weak_password": ErrorCode(_BAD, "A new password is too short, too long, or one that many people have."),
+    "too_many_tries": ErrorCode(
+        HTTPStatus.TOO_MANY_REQUESTS, "Too many tries were wrong: Retry-After says when to try again."
+    ),
+    "stale_page": ErrorCode(HTTPStatus.FORBIDDEN, "The page is of another session than the cookie: load it again."),
     "card_of_another": ErrorCode(HTTPStatus.FORBIDDEN, "The card belongs to another patient than the one named."),
     "foreign_origin": ErrorCode(HTTPStatus.FORBIDDEN, "A page of another site opens the socket, or uses a cookie."),
     "not_identified": ErrorCode(HTTPStatus.FORBIDDEN, "The birth date is another, or too many were tried."),
@@ -54,6 +61,12 @@ CODES: Mapping[str, ErrorCode] = {
     "not_undoable": ErrorCode(_CONFLICT, "Something newer has happened, or the press was undone: `after` has it."),
     "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
     "case_changed": ErrorCode(_CONFLICT, "Settled now, the case would have another effect than the one that was seen."),
+    "possible_double": ErrorCode(_CONFLICT, "Records that the sender has not seen may be of the same person."),
+    "patient_exists": ErrorCode(_CONFLICT, "A patient has this hospital number already."),
+    "kiosk_away": ErrorCode(_CONFLICT, "The kiosk does not call the centre now, so its screen cannot ask for a card."),
+    "kiosk_taken": ErrorCode(_CONFLICT, "Somebody else awaits a card at this kiosk."),
+    "no_card_read": ErrorCode(_CONFLICT, "No card was read, or it was used, discarded, or read too long ago."),
+    "changed_meanwhile": ErrorCode(_CONFLICT, "What the sender has seen is no longer so: look again."),
     "cursor_gone": ErrorCode(HTTPStatus.GONE, "The database was restored since the cursor was given: begin again."),
     "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes."),
     "unsupported_media_type": ErrorCode(

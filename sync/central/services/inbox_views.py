@@ -20,7 +20,15 @@ from sync.central.records.site import SiteDay, SiteSettings
 from sync.central.records.verdicts import latest_verdict
 from sync.central.records.waiting import WaitingAction, waiting_of_case
 from sync.central.services.case_card import read_case_card
-from sync.central.services.case_people import CaseKiosk, CasePatient, Names, case_kiosk, case_patient, names_in
+from sync.central.services.case_people import (
+    CaseKiosk,
+    CasePatient,
+    Names,
+    case_kiosk,
+    case_patient,
+    name_of_settler,
+    names_in,
+)
 from sync.central.services.current_state import CurrentState, current_state
 from sync.central.services.kiosk_showed import KioskShowed, kiosk_showed
 from sync.central.services.settlement import Settlement
@@ -96,6 +104,7 @@ class CaseView(Case, frozen=True, kw_only=True):
     """
 
     settled_by: str | None
+    settled_by_name: str | None
     settlement: Mapping[str, Any] | None
     settled_at: str | None
     patient: CasePatient | None
@@ -112,6 +121,7 @@ class SettledRow(Case, frozen=True, kw_only=True):
     """A case that was settled: by whom, how and when."""
 
     settled_by: str
+    settled_by_name: str
     settlement: Mapping[str, Any]
     settled_at: str
 
@@ -162,6 +172,7 @@ def case_view(
     return CaseView(
         **msgspec.structs.asdict(_shown(db, case, site, names_in(db, [case]))),
         settled_by=case.settled_by,
+        settled_by_name=name_of_settler(db, case.settled_by),
         settlement=case.settlement,
         settled_at=None if case.settled_ms is None else iso(case.settled_ms, site.site.timezone),
         patient=case_patient(db, journey.patient_id) if journey else None,
@@ -210,6 +221,7 @@ def _settled(db: ReadTransaction, case: InboxCase, site: SiteSettings, names: Na
     return SettledRow(
         **msgspec.structs.asdict(_shown(db, case, site, names)),
         settled_by=case.settled_by or "",
+        settled_by_name=name_of_settler(db, case.settled_by) or "",
         settlement=case.settlement or {},
         settled_at=iso(case.settled_ms or 0, site.site.timezone),
     )

@@ -15,7 +15,7 @@ from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.cases import TWO_VISITS, NewCase, open_case
 from sync.central.records.history import day_end
-from sync.central.records.journeys import mark_changed
+from sync.central.records.journeys import change_of, mark_changed
 from sync.central.records.merges import end_merged_visit, move_rows, replace_by_alias, write_merged_journey
 from sync.central.records.patients import patient_named
 from sync.central.records.visit_tokens import move_visit_tokens
@@ -24,7 +24,7 @@ from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
-from sync.central.store.transactions import WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
 
@@ -36,10 +36,14 @@ class MergedPatient(msgspec.Struct, frozen=True):
     merged: str
 
 
+_CHANGED = ApiError("changed_meanwhile", "One of the records has changed since it was shown: look at both again.")
+
+
 def merge_patients(centre: Centre, requester: Requester, kept: str, request: ActionRequest) -> Answer:
     """Merges the record that the payload names (`patient_id`) into the record `kept`.
 
-    Answers with a MergedPatient.
+    With `seen`, the text of a preview, it is refused where one of the records has changed since. Answers with a
+    MergedPatient.
     """
 
     def act(context: ActionContext, _: Subject) -> MergedPatient | ApiError:
@@ -49,6 +53,9 @@ def merge_patients(centre: Centre, requester: Requester, kept: str, request: Act
             return UNKNOWN_PATIENT
         if patient_id == gone:
             return ApiError("same_patient", "Both ids belong to the same patient already.")
+        seen = request.named("seen")
+        if seen is not None and seen != seen_versions(db, patient_id, gone):
+            return _CHANGED
         merge(db, centre.definitions, patient_id, gone, context.today, now_ms, centre.ids)
         detail = {"gone": gone}
         kind, action_id = AuditKind.MERGE, request.action_id
@@ -56,6 +63,11 @@ def merge_patients(centre: Centre, requester: Requester, kept: str, request: Act
         return MergedPatient(patient_id, gone)
 
     return once(centre, requester, request, lambda _: Subject(kept), act, lambda done: list(done.values()))
+
+
+def seen_versions(db: ReadTransaction, kept: PatientId, gone: PatientId) -> str:
+    """A text that is another one after a change of either record's journey, cards or bookings of these days."""
+    return "-".join(str(change_of(db, each)) for each in (kept, gone))
 
 
 def merge(

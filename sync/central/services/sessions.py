@@ -1,10 +1,11 @@
-"""The session of a browser: a token is exchanged for it, and it may be ended by itself."""
+"""The session of a browser: a token is exchanged for it, and it ends by itself. A person gets one by signing in."""
 
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.records.sessions import begin_session, end_session
+from sync.central.records.sessions import bearer_of_session, begin_session, end_session
 from sync.central.records.tokens import Bearer, hash_of
+from sync.central.services.sign_in import sign_out
 
 
 class BegunSession(msgspec.Struct, frozen=True):
@@ -27,6 +28,10 @@ def begin(centre: Centre, sender: Bearer) -> tuple[str, BegunSession]:
 
 
 def end(centre: Centre, session: str) -> EndedSession:
-    """Ends a session. Its sockets close."""
+    """Ends a session. Its sockets close. A person is signed out."""
+    now_ms = centre.clock()
     with centre.store.write(brief=True) as db:
+        sender = bearer_of_session(db, hash_of(session), now_ms)
+        if sender is not None and sender.account_id is not None:
+            sign_out(db, sender, now_ms)
         return EndedSession(end_session(db, hash_of(session)))

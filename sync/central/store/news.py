@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+CASES = "cases"  # the topic of all cases
+
 
 class PatientChanged(msgspec.Struct, frozen=True):
     """A patient's state changed: its change number, and the action behind the change where there was one.
@@ -88,6 +90,18 @@ class CommonChanged(msgspec.Struct, frozen=True):
     topic: str = ""
 
 
+class CaseChanged(msgspec.Struct, frozen=True):
+    """A case came to the inbox, was settled or has changed, or somebody has opened or left it."""
+
+    exception_id: str
+    number: int = 0
+
+    @property
+    def topic(self) -> str:
+        """One for all cases."""
+        return CASES
+
+
 class Missed(msgspec.Struct, frozen=True):
     """News may have been missed: everything up to a change number may have changed for the listener of the topic."""
 
@@ -104,6 +118,7 @@ NewsItem = (
     | KiosksToTell
     | TimeConfirmed
     | CommonChanged
+    | CaseChanged
     | Missed
 )
 Listener = Callable[[NewsItem], None]

@@ -20,6 +20,7 @@ _KINDS: Mapping[str, Callable[["_Told"], NewsItem]] = {
     "CardKeyPublished": lambda told: news.CardKeyPublished(told.number),
     "KiosksToTell": lambda told: news.KiosksToTell(told.number),
     "CommonChanged": lambda _: news.CommonChanged(),
+    "CaseChanged": lambda told: news.CaseChanged(told.topic),
     "TimeConfirmed": lambda told: news.TimeConfirmed(told.number, told.topic),
 }
 
@@ -70,6 +71,8 @@ def _told(item: NewsItem) -> _Told:
     kind = type(item).__name__
     if isinstance(item, news.PatientChanged):
         return _Told(kind, item.number, item.topic, item.action, item.action_id)
+    if isinstance(item, news.CaseChanged):
+        return _Told(kind, item.number, item.exception_id)
     return _Told(kind, item.number, item.topic)
 
 

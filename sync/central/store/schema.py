@@ -10,6 +10,8 @@ from sync.central.store.schema_feed import FEED_TABLES
 from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
 from sync.central.store.schema_legacy import LEGACY_TABLES
+from sync.central.store.schema_log import LOG_TABLES
+from sync.central.store.schema_people import ACCOUNT_TABLES, SIGN_IN_TABLES
 
 _SITE = (
     """create table site (
@@ -154,6 +156,7 @@ _PATIENTS = (
         last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
         withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
+        made_by text not null,             -- who at the desk made or moved it by hand; empty: the hospital's system did
         said_exam_id text                  -- the exam that the hospital's system said, where staff moved the booking
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
@@ -236,6 +239,7 @@ _JOURNEYS = (
         action text not null,
         trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync, system_auto or legacy
         source text not null,              -- rest, websocket, centre, legacy, or a kiosk's id
+        who text not null,                 -- as in entry_history
         metadata text not null,            -- JSON; a card appears as its hashes
         happened_ms bigint not null,
         recorded_ms bigint not null,
@@ -321,12 +325,17 @@ _ACCESS = (
         renews text,                       -- hash of an app's former token; null: it renews none
         visit_id text,                     -- of a visit's token: valid while the patient is on that visit
         action_id text,                    -- of a visit's token: the action whose hash it has
-        wrong_tries bigint not null        -- of a visit's token: wrong birth dates
+        wrong_tries bigint not null,       -- of a visit's token: wrong birth dates
+        account_id text references accounts (account_id),  -- of a person who has signed in
+        duties text,                       -- of that person; null: what a staff token may do anyway
+        seen_ms bigint,                    -- of a person: the last press or request, true to a minute
+        idle_ms bigint                     -- the token ends so long after `seen_ms`; null: it has no idle end
     )""",
     "create index tokens_of_patient on tokens (patient_id)",
     "create index tokens_of_action on tokens (action_id) where action_id is not null",
     "create index tokens_that_renew on tokens (renews) where renews is not null",
     "create index tokens_of_kiosk on tokens (kiosk_id)",
+    "create index tokens_of_account on tokens (account_id) where account_id is not null",
     # Sessions of browsers. One is deleted at its end, or when its token has ended.
     """create table sessions (
         session_hash text primary key,     -- SHA-256; the session itself is in the browser's cookie alone
@@ -354,32 +363,23 @@ _ACCESS = (
     "create index exceptions_of_patient on exceptions (patient_id)",
     "create index exceptions_of_kiosk on exceptions (kiosk_id, opened_ms, exception_id)",
     "create index exceptions_with_repeats on exceptions (code, matter) where settled_ms is null and matter is not null",
+    # Who has a case open at this moment.
+    """create table case_viewers (
+        viewer_id text primary key,        -- a page's
+        exception_id text not null,
+        name text not null,                -- the person's
+        since_ms bigint not null,
+        until_ms bigint not null           -- the socket of the page renews it
+    )""",
     "create index exceptions_that_are_settled on exceptions (settled_ms, exception_id) where settled_ms is not null",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
-    """create table audit (
-        audit_id text primary key,         -- UUIDv7
-        at_ms bigint not null,
-        who text not null,
-        kind text not null,
-        patient_id text,
-        action_id text,
-        detail text not null               -- JSON, ids only
-    )""",
-    "create index audit_of_patient on audit (patient_id)",
 )
 
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        *_SITE,
-        *_PATIENTS,
-        *_JOURNEYS,
-        *_ACCESS,
-        *LEGACY_TABLES,
-        *KIOSK_TABLES,
-        *BOARD_TABLES,
-        *FEED_TABLES,
-        *IMPORT_TABLES,
+        *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *LOG_TABLES, *SIGN_IN_TABLES),
+        *(*LEGACY_TABLES, *KIOSK_TABLES, *BOARD_TABLES, *FEED_TABLES, *IMPORT_TABLES),
     ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)

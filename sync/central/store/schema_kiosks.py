@@ -58,6 +58,28 @@ _KIOSKS = (
         kiosk_id text primary key,
         times text not null                -- JSON list: the look-ups of the last minute (UTC ms)
     )""",
+    # Cards for the desk: one that staff await at a kiosk, or one that a kiosk in desk mode has read.
+    """create table desk_cards (
+        ask_id text primary key,           -- UUIDv7
+        kiosk_id text not null references kiosks (kiosk_id),
+        who text not null,                 -- who awaits the card; empty for a card that nobody has asked for
+        asked_ms bigint not null,
+        until_ms bigint not null,          -- no card counts after it
+        shown_ms bigint,                   -- when the kiosk said that its screen asks for the card
+        read_ms bigint,                    -- when the centre got the card; null: none came yet
+        key_id text not null,              -- the card as its hash; empty: none came yet
+        uid_hash text not null,
+        short_uid bigint not null,         -- 1: a card of iso14443a with a UID of 4 bytes
+        refused text not null,             -- why the kiosk refused the last card that cannot be used; empty: it did not
+        ended_ms bigint,                   -- bound, discarded, or cancelled; null: not yet
+        ended_how text not null            -- bound, discarded, cancelled, or cancelled_at_kiosk; empty: not yet
+    )""",
+    "create index desk_cards_of_kiosk on desk_cards (kiosk_id, asked_ms)",
+    # Kiosks in desk mode have said that every card they read is for the desk.
+    """create table desk_readers (
+        kiosk_id text primary key references kiosks (kiosk_id),
+        said_ms bigint not null
+    )""",
 )
 
 _CHAINS = (

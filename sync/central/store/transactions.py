@@ -18,6 +18,7 @@ from sync.central.store.errors import Overtaken, StaleJourney
 from sync.central.store.news import (
     BlockChanged,
     CardKeyPublished,
+    CaseChanged,
     CommonChanged,
     NewsItem,
     PatientChanged,
@@ -193,6 +194,12 @@ class WriteTransaction(ReadTransaction):
     def announce_block(self, number: int) -> None:
         """Adds a card that was blocked or unblocked, under the change number, to the news."""
         self.news.append(BlockChanged(number))
+
+    def announce_case(self, exception_id: str) -> None:
+        """Adds a case that has come, changed or gone to the news, once of several times in a row."""
+        changed = CaseChanged(exception_id)
+        if not self.news or self.news[-1] != changed:
+            self.news.append(changed)
 
     def announce_time(self, host_id: str) -> None:
         """Adds that a person has confirmed the clock of a host to the news."""

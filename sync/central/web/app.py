@@ -7,11 +7,14 @@ from sync.central.kiosks.pull import MOST_WAITING
 from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
 from sync.central.services.board_feed import BoardFeed
+from sync.central.services.passwords import Passwords
 from sync.central.web.api_app import ApiApp
 from sync.central.web.board_api import board_api
 from sync.central.web.board_socket import add_board_socket
 from sync.central.web.card_api import card_api
 from sync.central.web.client_api import add_client_api
+from sync.central.web.desk_api import desk_api
+from sync.central.web.desk_card_api import desk_card_api
 from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.events_api import events_api
@@ -20,6 +23,7 @@ from sync.central.web.health_api import add_health_api
 from sync.central.web.http import harden
 from sync.central.web.import_api import import_api
 from sync.central.web.inbox_api import inbox_api
+from sync.central.web.inbox_socket import add_inbox_socket
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
@@ -30,6 +34,7 @@ from sync.central.web.press_api import press_api
 from sync.central.web.queue_api import queue_api
 from sync.central.web.session_api import session_api
 from sync.central.web.shadow_api import shadow_api
+from sync.central.web.sign_in_api import sign_in_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff.shell import Shell
 from sync.central.web.staff_api import staff_api
@@ -58,16 +63,19 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     harden(app)
-    endpoints = Endpoints(centre)
+    endpoints = Endpoints(centre, origins)
     boards = BoardFeed(centre)
     app.register_blueprint(patient_api(centre, endpoints))
     app.register_blueprint(visit_api(centre, endpoints))
     app.register_blueprint(session_api(centre, endpoints, origins))
+    app.register_blueprint(sign_in_api(centre, endpoints, origins, Passwords(), web))
     app.register_blueprint(queue_api(centre, endpoints))
+    app.register_blueprint(board_api(centre, endpoints, boards))
     app.register_blueprint(press_api(centre, endpoints))
-    app.register_blueprint(board_api(endpoints, boards))
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
+    app.register_blueprint(desk_api(centre, endpoints))
+    app.register_blueprint(desk_card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
     app.register_blueprint(shadow_api(centre, endpoints))
     app.register_blueprint(events_api(centre, endpoints))
@@ -82,6 +90,7 @@ def create_app(
     handshakes = Handshakes(centre, sockets, origins)
     add_patient_socket(app, centre, handshakes)
     add_board_socket(app, centre, handshakes, boards)
+    add_inbox_socket(app, centre, handshakes)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]
     return app

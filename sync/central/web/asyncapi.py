@@ -8,15 +8,18 @@ import msgspec
 
 from sync.central.network.headers import JSON
 from sync.central.web.board_messages import BOARD_SENT, BOARD_TAKEN
+from sync.central.web.inbox_messages import INBOX_SENT, INBOX_TAKEN
 from sync.central.web.openapi import version_of_package
 from sync.central.web.schemas import Schemas, unwrapped
 from sync.central.web.socket_messages import CLOSE_CODES, SENT, TAKEN
 
 PATH = "/ws/patient-journey/"
 BOARD_PATH = "/ws/board/"
+INBOX_PATH = "/ws/inbox/"
 _ABOUT = """\
 A patient's socket follows its patient, and a staff socket the patient that ?patient_id= names. The socket of a board
-follows the lines of the exams that ?exams= names, parted by commas, or of all exams. Apps send the token as
+follows the lines of the exams that ?exams= names, parted by commas, or of all exams. That of the exception
+inbox says which cases have changed and who has one open. Apps send the token as
 `Authorization: Bearer …`, browsers as `Sec-WebSocket-Protocol: bearer, <token>` or as the cookie of a session. A
 message to the centre has 16 KiB at most. A handshake that is refused is answered as a plain request, with the body of
 an error."""
@@ -58,6 +61,7 @@ _CHANNELS = (
         "takeBoard",
         BOARD_TAKEN,
     ),
+    _Channel("inbox", INBOX_PATH, {}, "tellInbox", INBOX_SENT, "takeInbox", INBOX_TAKEN),
 )
 
 

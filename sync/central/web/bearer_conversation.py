@@ -99,9 +99,13 @@ class BearerConversation(ABC):
 
     def check_in_time(self) -> None:
         """Has the conversation woken when the token is to be checked next: when it expires, at the latest."""
+        self.socket.wake_within(self.patience_s())
+
+    def patience_s(self) -> float:
+        """The seconds after which the token is to be checked."""
         expires_ms = self.sender.expires_ms
         left_s = _CHECK_EVERY_S if expires_ms is None else (expires_ms - self.centre.clock()) / 1000
-        self.socket.wake_within(min(_CHECK_EVERY_S, max(left_s, 0.0)))
+        return min(_CHECK_EVERY_S, max(left_s, 0.0))
 
     def pong(self, _: dict[str, Any]) -> None:
         """Answers a ping."""
@@ -143,5 +147,5 @@ class BearerConversation(ABC):
             command(self, document)
 
 
-def _whose(bearer: Bearer) -> tuple[Role, str | None, str]:
-    return bearer.role, bearer.patient_id, bearer.name
+def _whose(bearer: Bearer) -> tuple[Role, str | None, str | None, str]:
+    return bearer.role, bearer.patient_id, bearer.account_id, bearer.name

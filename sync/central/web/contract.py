@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from sync.central.network.headers import JSON
+from sync.central.records.duties import OF_PROGRAMS, Duty
 from sync.central.services.error_codes import CODES
 from sync.journey.model import RefusalCode, Role
 from sync.protocol import EndCode
 
 EVERYWHERE = ("malformed", "https_only", "too_slow", "internal", "busy")
 _OF_A_TOKEN = ("unauthorized", "forbidden", "no_site")
+_OF_A_PAGE = ("foreign_origin", "stale_page")
 _OF_A_VISIT = ("visit_unknown", "visit_ended")
 _OF_A_BODY = ("unsupported_media_type", "too_large")
 OF_AN_ACTION = ("invalid_action_id", "invalid_payload", "action_id_reused")
@@ -25,6 +27,8 @@ class Contract(msgspec.Struct, frozen=True):
 
     - `tells`: the type of its answer.
     - `roles`: whose tokens it takes; none where it takes a request without a token.
+    - `duties`: of staff, it takes those with one of these duties.
+    - `of_pages`: it takes the cookie of a person's session too, from a page of the centre.
     - `query`, `body`: the types of the members of its query and of its body.
     - `refuses`: its own codes, beside those that its token and its body bring.
     - `ends`: the codes of a call of a kiosk, whose refusals are of another form.
@@ -49,6 +53,8 @@ class Contract(msgspec.Struct, frozen=True):
     by_cookie: bool = False
     takes: tuple[str, ...] = ()
     goes_on: bool = False
+    duties: frozenset[Duty] = OF_PROGRAMS
+    of_pages: bool = False
 
     @property
     def kinds(self) -> list[Any]:
@@ -63,6 +69,8 @@ class Contract(msgspec.Struct, frozen=True):
             return own
         if self.roles:
             own = (*own, *_OF_A_TOKEN)
+        if self.of_pages:
+            own = (*own, *_OF_A_PAGE)
         if Role.VISIT in self.roles:
             own = (*own, *_OF_A_VISIT)
         return (*own, *_OF_A_BODY) if self.body is not None or self.takes else own

@@ -13,9 +13,10 @@ import msgspec
 from flask import Response, request
 
 from sync.central.centre import Centre
+from sync.central.records.duties import OF_PROGRAMS, Duty
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
-from sync.central.services.authentication import actor_of, authenticate
+from sync.central.services.authentication import actor_of
 from sync.central.services.bodies import Body, read_members
 from sync.central.services.door import let_out
 from sync.central.services.errors import NO_OBJECT, ApiError
@@ -24,7 +25,8 @@ from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.services.told import Telling
 from sync.central.web.contract import Contract, Contracts
 from sync.central.web.http import read_json, respond, respond_error
-from sync.central.web.senders import header_token
+from sync.central.web.origins import Origins
+from sync.central.web.senders import sender_of
 from sync.journey.model import Role
 
 View = Callable[..., Telling | Answer | ApiError]
@@ -35,8 +37,9 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 class Endpoints:
     """The decorators of one centre's endpoints, and the contracts of those."""
 
-    def __init__(self, centre: Centre) -> None:
+    def __init__(self, centre: Centre, origins: Origins) -> None:
         self._centre = centre
+        self._origins = origins
         self.contracts = Contracts()
 
     def endpoint(
@@ -48,17 +51,32 @@ class Endpoints:
         body: Body | None = None,
         status: HTTPStatus = HTTPStatus.OK,
         refuses: tuple[str, ...] = (),
+        duty: Duty | frozenset[Duty] = OF_PROGRAMS,
     ) -> Callable[[View], Endpoint]:
         """A view for senders with a token of one of these roles: `view(sender, **path)`.
+
+        Of staff, it takes those with this duty, or with one of these. Where it takes staff, it takes the cookie of a
+        person who has signed in too.
 
         With `query` or `body` it is `view(sender, value, **path)`. The reader of the body turns the JSON object of the
         request into the value, or into an ApiError, which is the answer.
         """
         kind = body.kind if body else None
-        contract = Contract(title, tells, roles, query=query, body=kind, status=status, refuses=refuses)
+        duties = frozenset({duty}) if isinstance(duty, Duty) else duty
+        contract = Contract(
+            title,
+            tells,
+            roles,
+            query=query,
+            body=kind,
+            status=status,
+            refuses=refuses,
+            duties=duties,
+            of_pages=Role.STAFF in roles,
+        )
 
         def decorate(view: View) -> Endpoint:
-            return self.documented(contract)(self.guarded(view, roles, query=query, body=body))
+            return self.documented(contract)(self.guarded(view, roles, query=query, body=body, duties=duties))
 
         return decorate
 
@@ -78,12 +96,13 @@ class Endpoints:
         *,
         query: type[msgspec.Struct] | None = None,
         body: Body | None = None,
+        duties: frozenset[Duty] = OF_PROGRAMS,
     ) -> Endpoint:
         """As `endpoint`, for a view that is a part of another one."""
 
         @wraps(view)
         def endpoint(**path: str) -> Response:
-            sender = authenticate(self._centre, header_token(), roles, request.remote_addr)
+            sender = sender_of(self._centre, self._origins, roles, duties)
             if isinstance(sender, ApiError):
                 return respond_error(sender)
             return self.answer(requester_of(sender), _result(view, sender, query, body, path))

@@ -7,12 +7,11 @@ import msgspec
 from flask import Response, request
 
 from sync.central.centre import Centre
-from sync.central.records.tokens import Bearer, hash_of
-from sync.central.services.authentication import authenticate, authenticate_session
+from sync.central.records.tokens import Bearer
 from sync.central.services.errors import ApiError
 from sync.central.web.http import no_response, respond_error
 from sync.central.web.origins import FOREIGN_ORIGIN, Origins
-from sync.central.web.senders import cookie_session, socket_token
+from sync.central.web.senders import socket_sender
 from sync.central.web.socket_offer import Conversation, OpenSocket, offer_of, subprotocol_of
 from sync.central.web.socket_places import SocketPlaces
 from sync.journey.model import Role
@@ -59,23 +58,14 @@ class Handshakes:
         offer = offer_of(request.environ)
         if offer is None:
             return respond_error(_NO_HANDSHAKE)
-        token = socket_token()
-        session = cookie_session() if token is None else None
-        is_ours = self._origins.may_open_socket if session is None else self._origins.may_use_cookie
-        if not is_ours(request.environ):
+        sender, session_hash = socket_sender(self._centre, self._origins, roles)
+        if sender is FOREIGN_ORIGIN:
             return respond_error(FOREIGN_ORIGIN)
-        sender = self._sender(token, session, roles)
-        session_hash = hash_of(session) if session is not None else None
         found = self._conversation(offer.socket, sender, session_hash, find_subject, converse)
         if isinstance(found, ApiError):
             return respond_error(found)
         offer.accept(found, subprotocol_of(request.environ, "bearer"))
         return no_response()
-
-    def _sender(self, token: str | None, session: str | None, roles: Collection[Role]) -> Bearer | ApiError:
-        if session is not None:
-            return authenticate_session(self._centre, session, roles, request.remote_addr)
-        return authenticate(self._centre, token, roles, request.remote_addr)
 
     def _conversation(
         self,

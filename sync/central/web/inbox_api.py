@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint
 
 from sync.central.centre import Centre
+from sync.central.records.duties import Duty
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
 from sync.central.services.bodies import Body, read_members
@@ -32,21 +33,30 @@ from sync.journey.model import Role
 
 
 def inbox_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
-    """The routes under /api/v1/exceptions/, which a staff token opens."""
+    """The routes under /api/v1/exceptions/, which the duty of the reception opens."""
     api = Blueprint("inbox", __name__, url_prefix="/api/v1/exceptions")
 
     @api.get("/")
-    @endpoints.endpoint("List the open cases", CasePage, Role.STAFF, query=CasesAsked, refuses=("not_found",))
+    @endpoints.endpoint(
+        "List the open cases", CasePage, Role.STAFF, duty=Duty.RECEPTION, query=CasesAsked, refuses=("not_found",)
+    )
     def cases(_: Bearer, page: CasesAsked) -> Told | ApiError:
         return list_cases(centre, page)
 
     @api.get("/count/")
-    @endpoints.endpoint("Count the open cases", CaseCounts, Role.STAFF)
+    @endpoints.endpoint("Count the open cases", CaseCounts, Role.STAFF, duty=Duty.RECEPTION)
     def count(_: Bearer) -> Telling:
         return AboutNobody(count_cases(centre))
 
     @api.get("/settled/")
-    @endpoints.endpoint("List the cases settled today", SettledCases, Role.STAFF, query=Page, refuses=("not_found",))
+    @endpoints.endpoint(
+        "List the cases settled today",
+        SettledCases,
+        Role.STAFF,
+        duty=Duty.RECEPTION,
+        query=Page,
+        refuses=("not_found",),
+    )
     def settled(_: Bearer, page: Page) -> Told | ApiError:
         return list_settled(centre, page)
 
@@ -55,6 +65,7 @@ def inbox_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         "Discard the cases of a kiosk",
         DiscardedCases,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=Body(DiscardCases, lambda document: read_members(DiscardCases, document, {"reason": NO_REASON_GIVEN})),
         refuses=("not_found",),
     )
@@ -63,7 +74,7 @@ def inbox_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         return found if isinstance(found, ApiError) else AboutNobody(found)
 
     @api.get("/<exception_id>/")
-    @endpoints.endpoint("Show a case", CaseView, Role.STAFF, refuses=("not_found",))
+    @endpoints.endpoint("Show a case", CaseView, Role.STAFF, duty=Duty.RECEPTION, refuses=("not_found",))
     def case(_: Bearer, exception_id: str) -> Told | ApiError:
         return show_case(centre, exception_id)
 
@@ -72,6 +83,7 @@ def inbox_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         "Tell what a settlement would do",
         Foreseen,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=Body(PreviewCase, _preview),
         refuses=("not_found",),
     )
@@ -83,6 +95,7 @@ def inbox_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         "Settle a case",
         SettledCase,
         Role.STAFF,
+        duty=Duty.RECEPTION,
         body=endpoints.action("settle", Body(SettleCase, _settlement)),
         refuses=(*_REFUSED, *OF_AN_ACTION),
     )

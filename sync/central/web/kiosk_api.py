@@ -1,4 +1,4 @@
-"""The sync endpoints over HTTP: push, pull, look-up, enrol. Each refusal is a typed body; garbage is 400, never 5xx."""
+"""The sync endpoints over HTTP: push, pull, look-up, desk card, enrol. Refusals are typed bodies; garbage is 400."""
 
 import contextlib
 import io
@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from sync.central.centre import Centre
 from sync.central.kiosks.answering import Pulled
+from sync.central.kiosks.desk_card import take_desk_card
 from sync.central.kiosks.enrolment import enrol_kiosk
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import MOST_WAITING, PullService
@@ -38,7 +39,7 @@ from sync.central.services.told import AboutNobody
 from sync.central.store.errors import StaleJourney, trouble_in_words
 from sync.central.web.contract import Contracts
 from sync.central.web.http import INTERNAL, MAX_BODY, respond
-from sync.central.web.kiosk_contracts import ENROL, LOOKUP, PULL, PUSH, STATUS, TOKEN
+from sync.central.web.kiosk_contracts import DESK_CARD, ENROL, LOOKUP, PULL, PUSH, STATUS, TOKEN
 from sync.central.web.later import Deliver, Later, LateResponse, beside_flask, late, respond_later, take_over
 from sync.central.web.senders import header_token, token_of
 from sync.journey.model import Actor, Role
@@ -47,6 +48,7 @@ from sync.protocol import (
     MAX_BATCH_BYTES,
     SUPPORTED_VERSIONS,
     CallRefused,
+    DeskCardRequest,
     EndCode,
     EnrolRequest,
     LookupRequest,
@@ -76,7 +78,7 @@ def add_kiosk_api(
     versions: frozenset[int] = SUPPORTED_VERSIONS,
     contracts: Contracts | None = None,
 ) -> None:
-    """Adds the five routes of the wire. A kiosk's token is valid for these routes alone.
+    """Adds the six routes of the wire. A kiosk's token is valid for these routes alone.
 
     At most `most_waiting` pulls wait at a time. `versions` are the protocol versions that this centre speaks. What the
     routes take and tell goes into `contracts`.
@@ -107,6 +109,9 @@ def _routes(
         answer = partial(look_up, centre, address=request.remote_addr, versions=versions)
         return calls.answer("lookup", LookupRequest, MAX_BODY, answer)
 
+    desk_card = _desk_card_view(centre, calls, versions)
+    api.add_url_rule("/sync/card", "desk_card", desk_card, methods=["POST"])
+
     @api.post("/kiosks/token")
     def token() -> Response:
         answer = partial(renew_token, centre, hash_of(header_token() or ""), versions=versions)
@@ -123,13 +128,27 @@ def _routes(
         body = publish(AboutNobody(made))
         return respond(HTTPStatus.OK, seal(body) if message.sealed else body)
 
-    for view, contract in ((push, PUSH), (pull, PULL), (lookup, LOOKUP), (token, TOKEN), (enroll, ENROL)):
+    for view, contract in (
+        (push, PUSH),
+        (pull, PULL),
+        (lookup, LOOKUP),
+        (desk_card, DESK_CARD),
+        (token, TOKEN),
+        (enroll, ENROL),
+    ):
         contracts.add(view, contract)
     api.register_error_handler(HTTPException, _http_error)
     for breakage in _BREAKAGES:
         api.register_error_handler(breakage, _busy)
     api.register_error_handler(NoSite, _no_site)
     return api
+
+
+def _desk_card_view(centre: Centre, calls: "_Calls", versions: frozenset[int]) -> Callable[[], Response]:
+    def desk_card() -> Response:
+        return calls.answer("card", DeskCardRequest, MAX_BODY, partial(take_desk_card, centre, versions=versions))
+
+    return desk_card
 
 
 class _Calls:

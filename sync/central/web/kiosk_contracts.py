@@ -6,6 +6,8 @@ from http import HTTPStatus
 from sync.central.web.contract import Contract
 from sync.journey.model import Role
 from sync.protocol import (
+    DeskCardAnswer,
+    DeskCardRequest,
     EndCode,
     Enrolment,
     EnrolRequest,
@@ -60,5 +62,8 @@ PULL = Contract(
     ends=(*_OF_A_KIOSK, EndCode.BAD_CURSOR, EndCode.FORK),
 )
 LOOKUP = Contract("Ask who holds a card", LookupAnswer | Sealed, _KIOSK, body=LookupRequest, ends=_OF_A_KIOSK)
+DESK_CARD = Contract(
+    "Tell of a card for the desk", DeskCardAnswer | Sealed, _KIOSK, body=DeskCardRequest, ends=_OF_A_KIOSK
+)
 TOKEN = Contract("Ask for a newer token", TokenAnswer | Sealed, _KIOSK, body=TokenRequest, ends=_OF_A_KIOSK)
 ENROL = Contract("Enrol a kiosk by its code", Enrolment | Sealed, body=EnrolRequest, ends=_OF_A_KIOSK)

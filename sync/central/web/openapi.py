@@ -19,6 +19,7 @@ from sync.central.services.errors import ErrorBody
 from sync.central.web.contract import Contract, Contracts
 from sync.central.web.kiosk_contracts import STATUS
 from sync.central.web.schemas import Schemas, unwrapped
+from sync.central.web.senders import CSRF
 from sync.protocol import CallRefused, EndCode
 
 _ADDED_BY_FLASK = frozenset({"HEAD", "OPTIONS"})
@@ -28,12 +29,17 @@ their last slash. An answer has a member `code` where the request was refused, a
 which the centre's log has too. An answer that asks to wait has the status 503 and `Retry-After` (seconds). docs/api.md
 has the limits and what each action means. asyncapi.json is the document of the socket."""
 _COOKIE = f"""\
-Made by POST /api/v1/session/. Over https its name is {SECURE_SESSION}. It needs an `Origin` that may use it."""
+Made by POST /api/v1/session/ of a token, or by POST /api/v1/sign-in/ of a person's password. Over https its name is
+{SECURE_SESSION}. It needs an `Origin` that may use it."""
+_OF_A_PAGE = """\
+Beside the cookie of a person: what the centre's own pages have in `<meta name="csrf">`. A page that asks by itself adds
+`X-Unattended: 1`, and the idle time of the session goes on."""
 _TAGS = {
     "patient": "For patients' apps and staff",
     "visit": "For the token of a visit, and for apps that renew theirs",
     "page": "The page of a visit",
     "session": "For pages of browsers",
+    "people": "For the pages of staff: signing in, and one's own account",
     "queue": "The queue, for staff",
     "board": "The lines of exams, for boards of staff",
     "staff": "A patient's record, for staff",
@@ -91,6 +97,7 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "Made by kiosk-central token."},
                 "session": {"type": "apiKey", "in": "cookie", "name": SESSION, "description": unwrapped(_COOKIE)},
+                "page": {"type": "apiKey", "in": "header", "name": CSRF, "description": unwrapped(_OF_A_PAGE)},
             },
         },
     }
@@ -134,7 +141,7 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
         "operationId": f"{blueprint or 'health'}_{name.replace('-', '_')}{'_older' if _is_older(rule) else ''}",
         "summary": f"{contract.title}.",
         "tags": [_TAG_OF.get(blueprint, blueprint) or "health"],
-        "security": [{"session": []}] if contract.by_cookie else [{"token": [role.value]} for role in contract.roles],
+        "security": _security(contract),
         "parameters": [*_in_path(rule), *_in_query(contract, schemas)],
         "responses": _responses(rule, contract, schemas, responses),
     }
@@ -146,6 +153,14 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
         forms = {media: {"schema": {} if media == JSON else {"type": "string"}} for media in contract.takes}
         found["requestBody"] = {"description": "As docs/import.md has it.", "required": True, "content": forms}
     return found
+
+
+def _security(contract: Contract) -> list[dict[str, list[str]]]:
+    """What opens an endpoint: a token of one of its roles, or the cookie of a session."""
+    if contract.by_cookie:
+        return [{"session": []}]
+    by_token: list[dict[str, list[str]]] = [{"token": [role.value]} for role in contract.roles]
+    return [*by_token, {"session": [], "page": []}] if contract.of_pages else by_token
 
 
 def _is_older(rule: Rule) -> bool:
@@ -204,7 +219,7 @@ def _refused(
     """The response with a refusal, and its name among the responses that endpoints share."""
     words = [f"`{code}`: {CODES[code].when}" for code in codes] + [f"`{end}`, to a kiosk." for end in ends]
     headers = ["request-id"]
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers.append("retry-after")
     if status is HTTPStatus.UNAUTHORIZED:
         headers.append("bearer")

@@ -64,6 +64,7 @@ _CURRENT_STATE = Contract(
     _PEOPLE,
     query=WhosePatient,
     refuses=("missing_patient_id", "unknown_patient"),
+    of_pages=True,
 )
 _PERFORM_ACTION = Contract(
     "Do an action",
@@ -76,6 +77,7 @@ _PERFORM_ACTION = Contract(
         *OF_AN_ACTION,
         *BY_THE_RULES,
     ),
+    of_pages=True,
 )
 
 

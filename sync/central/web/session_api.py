@@ -1,10 +1,9 @@
 """Sessions of browsers: a page exchanges its token for a cookie, with which its script can open the socket.
 
-The cookie counts for the socket and for the end of the session alone. Any other request needs the token, so a page
-that nobody allowed can make no browser act with a cookie (CSRF).
+That cookie counts for the socket and for the end of the session alone. Any other request needs the token, so a page
+that nobody allowed can make no browser act with a cookie (CSRF). The cookie of a person who has signed in
+(`sign_in_api.py`) opens more, and ends here too.
 """
-
-from typing import Any
 
 from flask import Blueprint, Response, request
 
@@ -18,7 +17,7 @@ from sync.central.web.contract import Contract
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.http import respond, respond_error
 from sync.central.web.origins import FOREIGN_ORIGIN, Origins
-from sync.central.web.senders import cookie_session, header_token, session_cookie
+from sync.central.web.senders import cookie_session, header_token, session_attributes, session_cookie
 from sync.journey.model import Role
 
 _PEOPLE = (Role.PATIENT, Role.STAFF)
@@ -41,7 +40,7 @@ def session_api(centre: Centre, endpoints: Endpoints, origins: Origins) -> Bluep
             return respond_error(sender)
         session, answer = begin(centre, sender)
         response = respond(200, publish(AboutNobody(answer)))
-        response.set_cookie(session_cookie(), session, **_attributes())
+        response.set_cookie(session_cookie(), session, **session_attributes())
         return response
 
     @api.delete("/session/")
@@ -53,12 +52,7 @@ def session_api(centre: Centre, endpoints: Endpoints, origins: Origins) -> Bluep
         if session is None:
             return respond_error(_NO_SESSION)
         response = respond(200, publish(AboutNobody(end(centre, session))))
-        response.delete_cookie(session_cookie(), **_attributes())
+        response.delete_cookie(session_cookie(), **session_attributes())
         return response
 
     return api
-
-
-def _attributes() -> dict[str, Any]:
-    """The attributes of the cookie. It lives as long as the browser runs, and its session as long as the token."""
-    return {"path": "/", "secure": request.is_secure, "httponly": True, "samesite": "Strict"}

@@ -25,9 +25,10 @@ _NO_RECORD = ApiError("malformed", "patient_id must name the record that is merg
 
 
 class MergeRecord(ActionBody, frozen=True, kw_only=True):
-    """The record that is merged into the patient's."""
+    """The record that is merged into the patient's. `seen` is that of the preview which the sender has looked at."""
 
     patient_id: Name
+    seen: Name | None = None
 
 
 class CorrectJourney(ActionBody, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         MergedPatient,
         Role.STAFF,
         body=endpoints.action("merge", Body(MergeRecord, _merged_record)),
-        refuses=("unknown_patient", "same_patient", *OF_AN_ACTION),
+        refuses=("unknown_patient", "same_patient", "changed_meanwhile", *OF_AN_ACTION),
     )
     def merge(sender: Bearer, wanted: ActionRequest, patient_id: str) -> Answer:
         return merge_patients(centre, requester_of(sender, "desk"), patient_id, wanted)
@@ -75,7 +76,9 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
 def _merged_record(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     found = read_members(MergeRecord, document, {"patient_id": _NO_RECORD})
-    return found if isinstance(found, ApiError) else {"patient_id": found.patient_id}
+    if isinstance(found, ApiError):
+        return found
+    return {"patient_id": found.patient_id, **({"seen": found.seen} if found.seen else {})}
 
 
 def _correction(document: dict[str, Any]) -> dict[str, Any] | ApiError:

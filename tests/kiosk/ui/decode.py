@@ -8,7 +8,7 @@ from io import BytesIO
 import zxingcpp
 from PIL import Image, ImageOps
 
-from kiosk.front.visit_code import VisitCode
+from sync.visit_code import VisitCode
 
 _MARGIN = 4  # modules
 

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from hardware.card import RefusedReason
 from kiosk.front.screen import Lookup, Screen
-from kiosk.front.visit_code import draw_visit_code
 from kiosk.journey.outcomes import Reversal
 from sync.journey.definitions import read, shipped
 from sync.journey.model import ActionId, AppointmentId, Journey, QueueId
+from sync.visit_code import draw_visit_code
 from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter, fresh_journey
 from tests.site_rules import with_weighing
 

@@ -14,7 +14,7 @@ from tests.sync.central.pooler import Pooler, running
 
 LONG = bool(os.environ.get("LONG"))
 # The folders whose tests run on each database. In a long run those of the other folders do so too.
-_ON_BOTH = ("store", "records", "conflicts", "services", "feed")
+_ON_BOTH = ("store", "records", "conflicts", "services", "feed", "desk")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

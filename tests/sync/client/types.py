@@ -45,6 +45,8 @@ _UNIONS = {
     "ClientCommand": "take",
     "BoardServerMessage": "tellBoard",
     "BoardClientCommand": "takeBoard",
+    "InboxServerMessage": "tellInbox",
+    "InboxClientCommand": "takeInbox",
 }
 _BESIDE_THE_SOCKET = ("StateDefinitions", "ErrorBody", "PerformAction")
 _STRICT = (

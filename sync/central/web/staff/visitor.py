@@ -1,16 +1,14 @@
 """Who has a page open: the person of the session in the cookie."""
 
-import hashlib
-
 import msgspec
 from flask import request
 
 from sync.central.centre import Centre
-from sync.central.records.duties import OF_PROGRAMS, Duty
-from sync.central.services.authentication import authenticate_session
+from sync.central.records.accounts import account_of_id
+from sync.central.records.duties import ANY_DUTY, Duty
+from sync.central.services.authentication import authenticate_person
 from sync.central.services.errors import ApiError
-from sync.central.web.senders import cookie_session
-from sync.journey.model import Role
+from sync.central.web.senders import cookie_session, csrf_of
 
 
 class Visitor(msgspec.Struct, frozen=True):
@@ -26,12 +24,9 @@ def visitor_here(centre: Centre) -> Visitor | None:
     session = cookie_session()
     if session is None:
         return None
-    sender = authenticate_session(centre, session, (Role.STAFF,), request.remote_addr)
-    if isinstance(sender, ApiError):
+    sender = authenticate_person(centre, session, request.remote_addr, ANY_DUTY, is_attended=True)
+    if isinstance(sender, ApiError) or sender.account_id is None:
         return None
-    return Visitor(sender.name, OF_PROGRAMS, csrf_of(session))
-
-
-def csrf_of(session: str) -> str:
-    """What stands in a page of a session, and in no page of another origin. It does not tell the session."""
-    return hashlib.sha256(f"csrf {session}".encode()).hexdigest()
+    with centre.store.glance() as db:
+        account = account_of_id(db, sender.account_id)
+    return Visitor(account.name, sender.duties, csrf_of(session)) if account else None

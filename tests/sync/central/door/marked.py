@@ -18,7 +18,7 @@ from tests.sync.central.online import Online
 ANNA, BORIS, CLARA, DORA = "MARK-ANNA", "MARK-BORIS", "MARK-CLARA", "MARK-DORA"
 CARDS = {ANNA: "04c0ffee000001", BORIS: "04c0ffee000002", CLARA: "04c0ffee000003"}
 STRANGE_CARD = "04c0ffee000009"
-_NAMES = {ANNA: "Quixandra Zwx", BORIS: "Vexborough Kzz", CLARA: "Jubilexia Wqq", DORA: "Xylophane Vjj"}
+NAMES = {ANNA: "Quixandra Zwx", BORIS: "Vexborough Kzz", CLARA: "Jubilexia Wqq", DORA: "Xylophane Vjj"}
 # What names a patient, or something that is one patient's alone. Ids of actions and cases are the asker's own.
 _MARKS = frozenset(
     {"patient_id", "alias_id", "name", "masked_name", "binding_id", "appointment_id", "visit_id", "queue_id"}
@@ -35,7 +35,7 @@ def document() -> dict[str, Any]:
     ]
     people = [
         {"patient_id": each, "name": name, **({"cards": [CARDS[each]]} if each in CARDS else {})}
-        for each, name in _NAMES.items()
+        for each, name in NAMES.items()
     ]
     bookings = [
         {"appointment_id": f"BOOKING-{each}", "patient_id": each, "exam_id": "xray", "scheduled_at": f"{DAY}T09:30"}

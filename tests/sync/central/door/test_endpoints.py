@@ -14,14 +14,17 @@ import requests
 
 from sync.cards import canonical_tag
 from sync.central.intake.order import Refusal, Report, Result
+from sync.central.records.desk_cards import DeskCard, add_desk_card
 from sync.central.records.document_imports import add_import, end_import
-from sync.central.web.asyncapi import BOARD_PATH, PATH
+from sync.central.web.asyncapi import BOARD_PATH, INBOX_PATH, PATH
 from sync.central.web.board_socket import COMMANDS as BOARD_COMMANDS
+from sync.central.web.inbox_socket import COMMANDS as INBOX_COMMANDS
 from sync.central.web.patient_socket import COMMANDS
 from sync.ids import new_id
 from sync.journey.model import STAFF, Role
 from sync.protocol import PROTOCOL_VERSION, LookupRequest, TokenAnswer, TokenRequest, canonical
-from tests.sync.central.door.marked import ANNA, BORIS, CARDS, CLARA, DORA, STRANGE_CARD, MarkedOnline
+from tests.sync.central.centre import DAY
+from tests.sync.central.door.marked import ANNA, BORIS, CARDS, CLARA, DORA, NAMES, STRANGE_CARD, MarkedOnline
 from tests.sync.central.online import API
 
 STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/perform-action/"
@@ -29,7 +32,7 @@ OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-jo
 BOARD = f"{API}/board/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
-SESSION = f"{API}/session/"
+SESSION, ME = f"{API}/session/", f"{API}/me/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
 
 
@@ -84,6 +87,21 @@ def of_nobody(_: MarkedOnline) -> dict[str, str]:
     return {"patient_id": "nobody", "binding_id": new_id(), "queue_id": new_id(), "exception_id": new_id()}
 
 
+def of_read_card(marked: MarkedOnline) -> dict[str, str]:
+    """A wait for which the kiosk has read Clara's card."""
+    card, now_ms, ask_id = (
+        marked.centre.parts.keys.published.hashes(canonical_tag(CARDS[CLARA]))[0],
+        marked.centre.clock(),
+        new_id(),
+    )
+    with marked.centre.store.write() as db:
+        read = DeskCard(ask_id, marked.box.kiosk_id, "staff:Nurse", now_ms, now_ms + 60_000, now_ms, now_ms, card)
+        add_desk_card(db, read)
+    return {"ask_id": ask_id, "kiosk_id": marked.box.kiosk_id}
+
+
+DESK = f"{API}/desk/"
+OF_BOOKING = {"appointment_id": f"BOOKING-{BORIS}"}
 EVERYBODY = (ANNA, BORIS, CLARA)
 ASKED = {
     "definitions": ask("GET", f"{API}/state-definitions/"),
@@ -106,6 +124,11 @@ ASKED = {
     "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
     "session": ask("POST", SESSION),
     "end of a session": ask("DELETE", SESSION),
+    "sign-in": ask("POST", f"{API}/sign-in/", login="nobody", password="no password of anybody"),
+    "who is signed in": ask("GET", f"{ME}"),
+    "own sessions": ask("GET", f"{ME}sessions/"),
+    "end of an own session": ask("DELETE", f"{ME}sessions/<session_id>/", of=lambda _: {"session_id": "none"}),
+    "own password": ask("POST", f"{ME}password/", current="none", password="no password of anybody"),
     "visit": ask("GET", f"{API}/visit/"),
     "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
     "newer token": ask("POST", f"{API}/token/renew/"),
@@ -117,6 +140,11 @@ ASKED = {
     "board": ask("GET", BOARD, ANNA),
     "board of an exam": ask("GET", BOARD, query={"exams": "desk"}),
     "board of no exam": ask("GET", BOARD, query={"exams": "nowhere"}),
+    "find for a board by name": ask("POST", BOARD + "find/", ANNA, q="quix"),
+    "find for a board by card": ask("POST", BOARD + "find/", CLARA, tag_id=CARDS[CLARA]),
+    "find nobody for a board": ask("POST", BOARD + "find/", q="nobody of this name"),
+    "day": ask("GET", PATIENTS + "<patient_id>/day/", ANNA, of=of_anna),
+    "day of nobody": ask("GET", PATIENTS + "<patient_id>/day/", of=of_nobody),
     "exams of the board": ask("GET", BOARD + "exams/"),
     "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
     "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),
@@ -168,9 +196,46 @@ ASKED = {
     "settle for another": ask(
         "POST", CASES + "<exception_id>/settle/", ANNA, of=case_of(BORIS), how="reassign", patient_id=ANNA
     ),
+    "desk": ask("GET", DESK),
+    "find a person": ask("POST", DESK + "find/", ANNA, q="quix"),
+    "find nobody": ask("POST", DESK + "find/", q="nobody of this name"),
+    "doubles": ask("POST", DESK + "doubles/", DORA, name=NAMES[DORA]),
+    "register": ask("POST", DESK + "patients/", "MARK-EMIL", name="Emil Qqz", patient_id="MARK-EMIL"),
+    "register a double": ask("POST", DESK + "patients/", name=NAMES[DORA]),
+    "record at the desk": ask("GET", DESK + "patients/<patient_id>/", ANNA, of=of_anna),
+    "record of nobody": ask("GET", DESK + "patients/<patient_id>/", of=of_nobody),
+    "change a patient": ask("POST", DESK + "patients/<patient_id>/change/", ANNA, of=of_anna, language="en"),
+    "walk-in": ask(
+        "POST", DESK + "patients/<patient_id>/walk-in/", DORA, of=lambda _: {"patient_id": DORA}, exam_id="xray"
+    ),
+    "walk-in, refused": ask("POST", DESK + "patients/<patient_id>/walk-in/", ANNA, of=of_anna, exam_id="desk"),
+    "book": ask(
+        "POST",
+        DESK + "patients/<patient_id>/bookings/",
+        DORA,
+        of=lambda _: {"patient_id": DORA},
+        exam_id="xray",
+        scheduled_at=f"{DAY}T11:00",
+    ),
+    "move a booking": ask(
+        "POST", DESK + "bookings/<appointment_id>/move/", BORIS, of=lambda _: OF_BOOKING, scheduled_at=f"{DAY}T12:00"
+    ),
+    "cancel a booking": ask(
+        "POST", DESK + "bookings/<appointment_id>/cancel/", BORIS, of=lambda _: OF_BOOKING, reason="ill"
+    ),
+    "ticket": press(DESK + "tickets/", ANNA, within=lambda marked: {"queue_id": marked.queue_id}, queue_id=""),
+    "preview of a merge": ask("POST", DESK + "merge-preview/", ANNA, DORA, kept=ANNA, gone=DORA),
+    "preview with nobody": ask("POST", DESK + "merge-preview/", kept=ANNA, gone="nobody"),
+    "await a card": ask("POST", DESK + "cards/", kiosk_id="nowhere"),
+    "cards of a kiosk": ask("GET", DESK + "cards/", query={"kiosk_id": "nowhere"}),
+    "card that was read": ask("GET", DESK + "cards/<ask_id>/", CLARA, of=of_read_card),
+    "discard a card": ask("POST", DESK + "cards/<ask_id>/end/", of=of_read_card, action_id=new_id()),
+    "bind the card": ask(
+        "POST", DESK + "cards/<ask_id>/bind/", DORA, of=of_read_card, patient_id=DORA, seen_holder=CLARA
+    ),
 }
 # What kiosks call, in tests of their own below; and the socket.
-WIRE = ("sync/push", "sync/pull", "sync/lookup", "kiosks/enroll", "kiosks/token")
+WIRE = ("sync/push", "sync/pull", "sync/lookup", "sync/card", "kiosks/enroll", "kiosks/token")
 OF_KIOSKS = {f"{API}/{name}" for name in WIRE}
 EVENTS = f"{API}/events/"
 IMPORT = f"{API}/import/"
@@ -188,7 +253,11 @@ def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
 def test_every_route_is_asked(marked: MarkedOnline):
     """A new endpoint needs a line in the table, or a test below."""
     rules = {each.rule for each in marked.online.app.url_map.iter_rules() if not each.rule.startswith(OF_PEOPLE)}
-    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {PATH, BOARD_PATH}
+    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | OF_INTEGRATIONS | {
+        PATH,
+        BOARD_PATH,
+        INBOX_PATH,
+    }
 
 
 def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Response:
@@ -266,7 +335,7 @@ def test_no_other_role_is_told_of_anybody_where_staff_are(marked: MarkedOnline, 
 # The hospital's system.
 
 
-def test_an_integration_is_told_of_events_alone_and_leaves_one_row_a_day_with_the_number_of_patients(
+def test_an_integration_is_told_of_events_alone_and_leaves_one_row_an_hour_with_the_number_of_patients(
     marked: MarkedOnline,
 ):
     token, marks = marked.centre.token(Role.INTEGRATION, name="Engine"), marked.marks()
@@ -292,7 +361,7 @@ def a_report_about(marked: MarkedOnline, patient_id: str) -> str:
     return import_id
 
 
-def test_an_integration_that_is_told_a_report_leaves_one_row_a_day(marked: MarkedOnline):
+def test_an_integration_that_is_told_a_report_leaves_one_row_an_hour(marked: MarkedOnline):
     token, import_id = marked.centre.token(Role.INTEGRATION, name="Engine"), a_report_about(marked, ANNA)
     answer = marked.online.call("GET", f"{IMPORT}{import_id}/", token)
     assert marked.told(answer.text, marked.marks()) == {ANNA}
@@ -396,10 +465,22 @@ def test_staff_whose_board_shows_a_patient_leave_a_row_at_the_beginning_and_for_
     assert row["patient_id"] == ANNA
 
 
+def test_every_command_of_the_inbox_tells_of_nobody(marked: MarkedOnline):
+    said = {"look": ({"exception_id": marked.cases[ANNA]}, "inbox_update"), "ping": ({}, "pong")}
+    said["renew"] = ({"token": "nk_unknown"}, "error")
+    assert set(said) == set(INBOX_COMMANDS)
+    for command, (members, answer) in said.items():
+        with marked.online.socket(marked.nurse, path=INBOX_PATH) as socket:
+            socket.ask(command, **members)
+            told = json.dumps([socket.next(), socket.until(answer)])
+            assert marked.told(told, marked.marks()) == set()
+            assert marked.noted() == {}
+
+
 # Kiosks.
 
 
-def test_pages_to_a_kiosk_are_one_row_a_day_with_the_number_of_patients_told(marked: MarkedOnline):
+def test_pages_to_a_kiosk_are_one_row_an_hour_with_the_number_of_patients_told(marked: MarkedOnline):
     told = [marked.box.pulled(0) for _ in range(2)]
     number = sum(len(page["patients"]) for page in told)
     assert number > 0

@@ -460,7 +460,7 @@ def test_an_operator_asks_for_new_tokens_and_reads_what_became_of_it(url: str):
     change(
         url,
         "insert into tokens select 'newer', role, null, kiosk_id, '', 0, null, null, null, null, null, null,"
-        " null, 0 from tokens",
+        " null, 0, null, null, null, null from tokens",
     )
     assert ", the new one of 1970-01-01T00:00:00+00:00 not used yet" in run(url, "kiosks list").output
     change(url, f"update tokens set replaced_ms = {now_ms()} where token_hash <> 'newer'")

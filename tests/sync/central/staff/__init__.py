@@ -1,0 +1,1 @@
+"""The pages of staff in a real browser, and what stands behind them."""
