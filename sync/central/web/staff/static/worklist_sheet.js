@@ -61,7 +61,7 @@ function headline(list, id) {
 
 function columns() {
   const heads = [_("Number"), _("Time"), _("Patient"), _("State and note")].map((text) => h("th", { scope: "col" }, text));
-  const boxes = [_("Call made"), _("Came in"), _("Finished")].map((text) => h("th", { scope: "col", class: "tick" }, text));
+  const boxes = [_("Call"), _("In"), _("Done")].map((text) => h("th", { scope: "col", class: "tick" }, text));
   return h("tr", {}, heads, boxes, h("th", { scope: "col", class: "remark" }, _("Remark")));
 }
 
