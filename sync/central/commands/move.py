@@ -35,6 +35,7 @@ def move(source: str, target: str, state_dir: Path | None, keys: Path | None) ->
     """
     # Imported here: they load the databases, which the other commands need not.
     from sync.central.maintenance import move as moving
+    from sync.central.maintenance.log_keys import move_log_keys
     from sync.central.opening import keys_path, move_keys
     from sync.central.store.opening import open_store
     from sync.central.store.share import Share
@@ -45,6 +46,7 @@ def move(source: str, target: str, state_dir: Path | None, keys: Path | None) ->
         try:
             if keys is None:
                 move_keys(keys_path(old.place.state), keys_path(new.place.state))
+            move_log_keys(old.place.state, new.place.state)
             with progress_bar(moving.PASSES * moving.count_rows(old), "moving") as advance:
                 moved = moving.move(old, new, now_ms(), advance)
             click.echo(f"{moved.rows} rows are in {new.place}, up to change {moved.change}, and each was compared")

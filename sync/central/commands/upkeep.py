@@ -140,6 +140,11 @@ def _machine_in_words(health: dict[str, Any]) -> Iterator[str]:
     if health["damage"]:
         yield f"{health['damage']}. The next start refuses it: restore a backup"
     yield from _disk_in_words(**health["disk"])
+    if (log := health["access_log"]) and log["faults"]:
+        yield (
+            f"the access log is not as it was sealed, {log['faults']} faults: {log['first_fault']}."
+            " kiosk-central access-log verify lists them"
+        )
     if certificate := health["certificate"]:
         yield from _certificate_in_words(**certificate)
 

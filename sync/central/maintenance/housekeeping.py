@@ -1,6 +1,6 @@
 """The centre's background work: derives days again and ends them, corrects rows of a wrong clock, deletes old rows of
 the audit, old reports of imports and old words, ends the waits for the hospital's other system, updates the marker,
-writes what the audit counts, goes on with a rotation of the card keys.
+writes what the audit counts, seals it, goes on with a rotation of the card keys.
 
 One step and a driver. A step that fails is logged, and tried again at the next tick.
 """
@@ -16,9 +16,10 @@ from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.card_rotation import walk_on
 from sync.central.maintenance.derived_days import derive_days
 from sync.central.maintenance.incarnation import update_marker
+from sync.central.maintenance.log_sealing import delete_old_blocks, seal_log, tell_head
+from sync.central.maintenance.log_verifying import verify_when_due
 from sync.central.records.account_sessions import delete_ended_account_tokens
 from sync.central.records.appointments import late_bookings, set_appointment_status
-from sync.central.records.audit import delete_old_rows
 from sync.central.records.audit_kinds import KEPT_DAYS
 from sync.central.records.desk_cards import delete_old_desk_cards
 from sync.central.records.document_imports import delete_old_imports
@@ -64,10 +65,12 @@ class Housekeeping:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops the thread after the transaction under way, and writes what the audit has counted."""
+        """Stops the thread after the transaction under way, writes what the audit has counted, and seals it."""
         self._stopped.set()
         self._thread.join()
         _try(self._write_tallies)
+        if self._centre.store.leads():
+            _try(self._seal_all)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -75,11 +78,22 @@ class Housekeeping:
             if self._is_main:
                 _try(self._update_marker)
             if self._centre.store.leads():
+                _try(self._seal)
                 _try(self._tick)
+                _try(self._verify)
             self._stopped.wait(self._tick_s)
 
     def _write_tallies(self) -> None:
         write_tallies(self._centre)
+
+    def _seal(self) -> None:
+        seal_log(self._centre, self._stopped.is_set)
+
+    def _seal_all(self) -> None:
+        seal_log(self._centre, at_once=True)
+
+    def _verify(self) -> None:
+        verify_when_due(self._centre, self._stopped.is_set)
 
     def _update_marker(self) -> None:
         update_marker(self._centre.store)
@@ -98,7 +112,8 @@ class Housekeeping:
             correct_all_future_days(self._centre, today, self._stopped.is_set)
             close_days(self._centre, today, self._stopped.is_set)
             now_ms = self._centre.clock()
-            delete_old_rows(self._centre.store, now_ms, self._audit_days)
+            delete_old_blocks(self._centre, self._audit_days)
+            tell_head(self._centre)
             delete_old_words(self._centre.store, now_ms)
             with self._centre.store.write(brief=True) as db:
                 delete_ended_sessions(db, now_ms)

@@ -9,7 +9,10 @@ and have the whole roster.
 import secrets
 from collections.abc import Iterator
 
+from sync.central.records.audit import BY_ITSELF, note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.catching_up import begin_catching_up
+from sync.central.records.log_blocks import end_of_chain
 from sync.central.records.queue_numbers import skip_queue_numbers
 from sync.central.records.site import NoSite, read_site
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
@@ -23,6 +26,8 @@ _RESTORED, _RESTORED_AT = "restored_ms", "restored_at_change"  # names of counte
 
 def note_restore(db: WriteTransaction, now_ms: int) -> None:
     """Records a restore from a backup, and skips the queue numbers that the lost part may have given."""
+    detail = {"change": db.latest_change(), "block": end_of_chain(db)[0]}
+    note(db, BY_ITSELF, AuditKind.RESTORED, now_ms, detail=detail)
     db.set_counter(_RESTORED, now_ms)
     db.set_counter(_RESTORED_AT, db.latest_change())
     begin_catching_up(db, now_ms)

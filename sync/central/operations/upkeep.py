@@ -15,6 +15,7 @@ from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.card_keys import keys_of_kiosks
+from sync.central.records.log_check import read_log_check
 from sync.central.records.site import today_or_none
 from sync.central.records.tokens import tokens_ending_soon
 from sync.central.services.requester import Requester
@@ -38,6 +39,7 @@ def _check(centre: Centre) -> Telling:
         health = check(db, centre.definitions, today_or_none(db, centre.clock()))
         # A board or a feed without a token goes dark. There are two weeks to make another one, so all is still well.
         expiring = tokens_ending_soon(db, centre.clock())
+        log = read_log_check(db)
         ahead = [each for each in keys_of_kiosks(db) if each.key_id and each.key_id not in centre.keys.known.ids]
     disk, doubt = look_at_disk(centre.store), doubt_of(centre.clock)
     findings: tuple[Finding | BookingFinding, ...] = (*health.inconsistent, *health.orphans, *health.stray_bookings)
@@ -50,8 +52,15 @@ def _check(centre: Centre) -> Telling:
     shown = {
         **msgspec.to_builtins(health),
         "withheld": withheld,
-        "ok": health.ok and disk.ok and doubt is None and centre.store.damage is None and is_served_well and not ahead,
+        "ok": health.ok
+        and disk.ok
+        and doubt is None
+        and centre.store.damage is None
+        and is_served_well
+        and not ahead
+        and not (log and log.faults),
         "damage": centre.store.damage,
+        "access_log": msgspec.to_builtins(log),
         "disk": msgspec.to_builtins(disk),
         "clock": dataclasses.asdict(doubt) if doubt else None,
         "certificate": dataclasses.asdict(certificate) if certificate else None,

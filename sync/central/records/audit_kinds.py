@@ -14,6 +14,9 @@ class AuditKind(StrEnum):
     LOOK_ACTION = "look:action"  # in the answer to an action, a refusal with the patient's state among them
     LOOK_QUEUE = "look:queue"
     LOOK_BOARD = "look:board"
+    LOOK_FIND = "look:find"
+    LOOK_DAY = "look:day"
+    LOOK_WORKLIST = "look:worklist"
     LOOK_HISTORY = "look:history"
     LOOK_BINDINGS = "look:bindings"
     LOOK_CASES = "look:exceptions"
@@ -27,6 +30,7 @@ class AuditKind(StrEnum):
     LOOK_SHADOW = "look:shadow"
     LOOK_DESK = "look:desk"  # a search, a patient, a card, a ticket or two records at the card desk
     LOOK_AUDIT = "look:access-log"
+    LOOK_EXPORT = "look:access-log-export"
 
     # A kiosk was told of patients.
     LOOK_CARD = "look:card"
@@ -85,11 +89,15 @@ class AuditKind(StrEnum):
     CARD_KEYS = "card-keys"
     CLOCK = "clock"
     BACKUP = "backup"
+    RESTORED = "restored"  # the database turned out to be an older copy, or to have lost its last changes
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
     LEGACY = "migrate-legacy"
     WEBHOOK = "webhook"
+
+    # What the log itself tells.
+    LOG_DELETED = "access-log-deleted"  # blocks that were kept long enough
 
     # What the hospital's other system did against the rules, to one patient.
     WORD_CORRECTED = "word-corrected"

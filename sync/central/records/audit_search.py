@@ -15,7 +15,8 @@ class AuditSearch:
     """What rows are looked for. A field that is not given does not limit the search.
 
     `patient_ids` are the ids that one patient has or had. `who` is a part of the bearer's name, `kind` the beginning
-    of a kind. `since_ms` is UTC. `before` is the id of a row, and older rows follow it.
+    of a kind. `since_ms` and `until_ms` are UTC, and rows are before `until_ms`. `before` is the id of a row, and older
+    rows follow it.
     """
 
     limit: int
@@ -23,12 +24,13 @@ class AuditSearch:
     who: str | None = None
     kind: str | None = None
     since_ms: int | None = None
+    until_ms: int | None = None
     before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """A row of the audit: at which time (UTC ms) who did or saw what, of which patients, and its detail."""
+    """A row of the audit: at which time (UTC ms) who did or saw what, of which patients, its detail, and its block."""
 
     audit_id: str
     at_ms: int
@@ -37,6 +39,7 @@ class AuditRow:
     patients: tuple[str, ...]
     action_id: str | None
     detail: dict[str, Any]
+    block: int | None
 
 
 def find_rows(db: ReadTransaction, search: AuditSearch) -> list[AuditRow]:
@@ -46,11 +49,13 @@ def find_rows(db: ReadTransaction, search: AuditSearch) -> list[AuditRow]:
         "select * from audit where (cast(:who as text) is null or replace(who, :who, '') <> who)"  # noqa: S608
         " and (cast(:kind as text) is null or substr(kind, 1, length(:kind)) = :kind)"
         " and (cast(:since_ms as bigint) is null or at_ms >= :since_ms)"
+        " and (cast(:until_ms as bigint) is null or at_ms < :until_ms)"
         f" and (cast(:before as text) is null or audit_id < :before){conditions}"
         " order by audit_id desc limit :limit",
         who=search.who,
         kind=search.kind,
         since_ms=search.since_ms,
+        until_ms=search.until_ms,
         before=search.before,
         limit=search.limit,
         **parameters,
@@ -73,4 +78,13 @@ def _of_patient(patient_ids: tuple[str, ...]) -> tuple[str, dict[str, str]]:
 def _row(row: dict[str, Any]) -> AuditRow:
     detail = msgspec.json.decode(row["detail"])
     patients = [row["patient_id"]] if row["patient_id"] is not None else detail.pop(PATIENT_IDS, [])
-    return AuditRow(row["audit_id"], row["at_ms"], row["who"], row["kind"], tuple(patients), row["action_id"], detail)
+    return AuditRow(
+        row["audit_id"],
+        row["at_ms"],
+        row["who"],
+        row["kind"],
+        tuple(patients),
+        row["action_id"],
+        detail,
+        row["block"],
+    )

@@ -89,6 +89,22 @@ def people_named(db: ReadTransaction, names: Collection[str]) -> dict[str, Mappi
     return {row["named"]: dict(row) for row in rows}
 
 
+def patients_of_name(db: ReadTransaction, name: str) -> list[PatientId]:
+    """The patients with this whole name."""
+    rows = db.rows("select patient_id from patients where name = :name order by patient_id limit 100", name=name)
+    return [PatientId(row["patient_id"]) for row in rows]
+
+
+def whole_names(db: ReadTransaction, ids: Collection[str]) -> dict[str, str]:
+    """The names of known patients by the ids that are given, the ids of merged records among them."""
+    found: dict[str, str] = {}
+    for given in ids:
+        patient_id = patient_named(db, given)
+        if patient_id is not None and (patient := read_patient(db, patient_id)):
+            found[given] = patient["name"]
+    return found
+
+
 def read_patient(db: ReadTransaction, patient_id: str) -> dict[str, Any] | None:
     """The row of a patient by column: name, masked_name, language and birth_date among them; None for an unknown id."""
     row = db.row("select * from patients where patient_id = :patient_id", patient_id=patient_id)

@@ -1,10 +1,12 @@
-"""Rows of the audit that count, such as the patients told to a kiosk on a day, or the refusals of one token.
+"""Rows of the audit that count, such as the patients told to a kiosk in an hour, or the refusals of one token.
 
 What is counted is kept in memory and written every few seconds, so no request waits for a writer, and a flood of
-requests is one row. A crash loses what was counted since the last write; a clean stop loses nothing.
+requests is one row. A crash loses what was counted since the last write; a clean stop loses nothing. A row is sealed
+after its period. What comes later gets a row of its own.
 """
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +15,7 @@ from typing import Any
 import msgspec
 
 from sync.central.records.audit_kinds import AuditKind
-from sync.central.store.transactions import WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.ids import uuid7
 
 MOST_WAITING = 1000  # tallies in memory; the oldest are given up where the database takes no writes for hours
@@ -21,17 +23,17 @@ MOST_WAITING = 1000  # tallies in memory; the oldest are given up where the data
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one row counts, in a period that begins at `begin_ms`. `about` tells two of one bearer and kind apart."""
+    """What one row counts, from `begin_ms` to `end_ms`. `about` tells two of one bearer and kind apart."""
 
     kind: AuditKind
     who: str
     begin_ms: int
+    end_ms: int
     about: tuple[str | None, ...] = ()
 
-    @property
-    def audit_id(self) -> str:
-        """The id of the row: the same for the same tally, also after a restart."""
-        named = msgspec.json.encode([self.kind, self.who, self.about])
+    def audit_id(self, part: int) -> str:
+        """The id of a row: the same for the same tally, also after a restart. `part` counts its rows from 0."""
+        named = msgspec.json.encode([self.kind, self.who, self.about, part])
         return uuid7(max(self.begin_ms, 0), hashlib.sha256(named).digest())
 
 
@@ -82,20 +84,36 @@ class Tallies:
 
 
 def write_tally(db: WriteTransaction, tally: Tally, counted: Counted) -> None:
-    """Adds a number to the row of a tally, or makes the row: its `count`, and the last time and detail."""
-    row = db.row("select detail from audit where audit_id = :audit_id", audit_id=tally.audit_id)
-    before = msgspec.json.decode(row["detail"])["count"] if row else 0
+    """Adds a number to the row of a tally, or makes the row: its `count`, and the last time and detail.
+
+    A row that a block has sealed stays as it is, and a further one goes on.
+    """
+    audit_id, before = _open_row(db, tally)
     db.execute(
-        "insert into audit values (:audit_id, :at_ms, :who, :kind, null, null, :detail)"
+        "insert into audit (audit_id, at_ms, who, kind, detail, counts_until_ms)"
+        " values (:audit_id, :at_ms, :who, :kind, :detail, :end_ms)"
         " on conflict (audit_id) do update set at_ms = excluded.at_ms, detail = excluded.detail",
         {
-            "audit_id": tally.audit_id,
+            "audit_id": audit_id,
             "at_ms": counted.at_ms,
             "who": tally.who,
             "kind": tally.kind.value,
             "detail": msgspec.json.encode({**counted.detail, "count": before + counted.number}).decode(),
+            "end_ms": tally.end_ms,
         },
     )
+
+
+def _open_row(db: ReadTransaction, tally: Tally) -> tuple[str, int]:
+    """The id of the row of a tally that no block has sealed, and its number; 0 where there is none yet."""
+    for part in itertools.count():
+        audit_id = tally.audit_id(part)
+        row = db.row("select detail, block from audit where audit_id = :audit_id", audit_id=audit_id)
+        if row is None:
+            return audit_id, 0
+        if row["block"] is None:
+            return audit_id, msgspec.json.decode(row["detail"])["count"]
+    raise AssertionError
 
 
 def _sum(before: Counted, after: Counted) -> Counted:

@@ -14,7 +14,10 @@ from sync.central.records.tallies import Counted, Tally, write_tally
 from sync.central.services.requester import Requester
 from sync.central.services.told import Told
 from sync.central.store.transactions import WriteTransaction
+from sync.clock import MINUTE_MS
 from sync.journey.model import Role
+
+HOUR_MS = 60 * MINUTE_MS  # a row that counts for longer would wait as long for its block
 
 # What kiosks are told without a count, and why.
 UNRECORDED_TO_KIOSKS: Mapping[AuditKind, str] = {
@@ -69,13 +72,14 @@ def _unrecorded(centre: Centre, requester: Requester, told: Told, now_ms: int) -
 
 
 def _count(centre: Centre, requester: Requester, told: Told) -> None:
-    """Counts the patients of a page for the row of the kiosk or integration and the day."""
+    """Counts the patients of a page for the row of the kiosk or integration and the hour of the day."""
     if told.kind in UNRECORDED_TO_KIOSKS or not told.patients:
         return
     now_ms = centre.clock()
     day = told.day or _day_of(centre, now_ms)
     detail = {"from": requester.address, "day": day.day}
-    tally = Tally(told.kind, requester.who, day.begin_ms, (day.day,))
+    begin_ms = max(day.begin_ms, now_ms - now_ms % HOUR_MS)
+    tally = Tally(told.kind, requester.who, begin_ms, begin_ms + HOUR_MS, (day.day,))
     centre.tallies.add(tally, Counted(len(told.patients), now_ms, detail))
 
 

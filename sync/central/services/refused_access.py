@@ -24,10 +24,11 @@ def note_refusal(
     """Counts a refusal. `who` is the bearer of a token that is known. It is written within seconds (`Tallies`)."""
     now_ms = centre.clock()
     begin_ms = now_ms - now_ms % SAME_LOOK_MS
+    end_ms = begin_ms + SAME_LOOK_MS
     origin = origin_of(address or "")
-    finest = Tally(kind, who, begin_ms, (origin, token_id))
-    of_address = Tally(kind, NOBODY_KNOWN, begin_ms, (origin, None))
-    of_all = Tally(kind, NOBODY_KNOWN, begin_ms, (None, None))
+    finest = Tally(kind, who, begin_ms, end_ms, (origin, token_id))
+    of_address = Tally(kind, NOBODY_KNOWN, begin_ms, end_ms, (origin, None))
+    of_all = Tally(kind, NOBODY_KNOWN, begin_ms, end_ms, (None, None))
     tally = _first_with_room(centre, finest, of_address, of_all)
     names = dict(zip(("from", "token"), tally.about, strict=True))
     centre.tallies.add(tally, Counted(1, now_ms, {name: value for name, value in names.items() if value is not None}))

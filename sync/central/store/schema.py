@@ -10,6 +10,7 @@ from sync.central.store.schema_feed import FEED_TABLES
 from sync.central.store.schema_imports import IMPORT_TABLES
 from sync.central.store.schema_kiosks import KIOSK_TABLES
 from sync.central.store.schema_legacy import LEGACY_TABLES
+from sync.central.store.schema_log import LOG_TABLES
 from sync.central.store.schema_people import ACCOUNT_TABLES, SIGN_IN_TABLES
 
 _SITE = (
@@ -235,6 +236,7 @@ _JOURNEYS = (
         action text not null,
         trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync, system_auto or legacy
         source text not null,              -- rest, websocket, centre, legacy, or a kiosk's id
+        who text not null,                 -- as in entry_history
         metadata text not null,            -- JSON; a card appears as its hashes
         happened_ms bigint not null,
         recorded_ms bigint not null,
@@ -368,22 +370,12 @@ _ACCESS = (
     )""",
     "create index exceptions_that_are_settled on exceptions (settled_ms, exception_id) where settled_ms is not null",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
-    """create table audit (
-        audit_id text primary key,         -- UUIDv7
-        at_ms bigint not null,
-        who text not null,
-        kind text not null,
-        patient_id text,
-        action_id text,
-        detail text not null               -- JSON, ids only
-    )""",
-    "create index audit_of_patient on audit (patient_id)",
 )
 
 # The statements of each schema version, in order: the first tuple leads to version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *SIGN_IN_TABLES),
+        *(*_SITE, *_PATIENTS, *_JOURNEYS, *ACCOUNT_TABLES, *_ACCESS, *LOG_TABLES, *SIGN_IN_TABLES),
         *(*LEGACY_TABLES, *KIOSK_TABLES, *BOARD_TABLES, *FEED_TABLES, *IMPORT_TABLES),
     ),
 )

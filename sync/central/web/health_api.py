@@ -12,6 +12,8 @@ from sync.central.centre import Centre
 from sync.central.maintenance.disk import WriteWatch
 from sync.central.maintenance.timekeeper import doubt_of
 from sync.central.records.last_check import LastCheck, read_last_check
+from sync.central.records.log_blocks import last_block
+from sync.central.records.log_check import read_log_check
 from sync.central.services.door import publish
 from sync.central.services.told import AboutNobody
 from sync.central.store.errors import trouble_of
@@ -20,11 +22,21 @@ from sync.central.web.http import respond, respond_error
 from sync.central.web.watching import REFUSES, refusal_of_watcher
 
 
+class LogHead(msgspec.Struct, frozen=True):
+    """The last block of the access log, and how many faults the last verification has found; null before the first."""
+
+    block: int
+    digest: str
+    sealed_ms: int
+    faults: int | None
+
+
 class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The centre works. Times are UTC milliseconds.
 
     `machine_ms` is a time of the machine that it does not believe, `taken_ms` the one that it uses. `ends_ms` is when
-    its own certificate ends. `check` is the last health check that ran by itself, in the whole answer alone.
+    its own certificate ends. In the whole answer alone: `check` is the last health check that ran by itself, and
+    `access_log` the end of the chain of the access log, to be kept where nobody who can change the database reaches it.
     """
 
     status: Literal["ok", "clock_in_doubt", "certificate"]
@@ -32,6 +44,7 @@ class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     taken_ms: int | None = None
     ends_ms: int | None = None
     check: LastCheck | None = None
+    access_log: LogHead | None = None
 
 
 class HealthQuery(msgspec.Struct, frozen=True):
@@ -57,7 +70,7 @@ def add_health_api(app: Flask, centre: Centre, contracts: Contracts) -> None:
             return respond_error(refused)
         found = _health(centre, writes)
         if is_full and isinstance(found, HealthAnswer):
-            found = replace(found, check=_last_check(centre))
+            found = replace(found, check=_last_check(centre), access_log=_log_head(centre))
         status = HTTPStatus.OK if isinstance(found, HealthAnswer) else HTTPStatus.SERVICE_UNAVAILABLE
         return respond(status, publish(AboutNobody(found)))
 
@@ -70,6 +83,12 @@ def add_health_api(app: Flask, centre: Centre, contracts: Contracts) -> None:
 def _last_check(centre: Centre) -> LastCheck | None:
     with centre.store.glance() as db:
         return read_last_check(db)
+
+
+def _log_head(centre: Centre) -> LogHead | None:
+    with centre.store.read() as db:
+        head, check = last_block(db), read_log_check(db)
+    return LogHead(head.block, head.digest, head.sealed_ms, check.faults if check else None) if head else None
 
 
 def _health(centre: Centre, writes: WriteWatch) -> HealthAnswer | Unhealthy:

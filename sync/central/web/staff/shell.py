@@ -20,10 +20,12 @@ from sync.central.services.door import publish_text
 from sync.central.web.http import respond_text
 from sync.central.web.reference import HTML
 from sync.central.web.staff.assets import STATIC, add_assets
+from sync.central.web.staff.board_page import board_values
 from sync.central.web.staff.pages import HOME, PAGES, StaffPage
 from sync.central.web.staff.visitor import Visitor, visitor_here
 from sync.central.web.staff.words import COOKIE, LANGUAGES, catalog_of, language_here, name_of, translator
 from sync.clock import iso
+from sync.journey.definitions import Definitions
 from sync.words.text import N_
 
 SIGN_IN = f"{HOME}sign-in"
@@ -36,6 +38,7 @@ _POLICY = content_policy(
     "trusted-types 'none'",
 )
 _TEMPLATES = Path(__file__).with_name("templates")
+_VALUES: Mapping[str, Callable[[Definitions], Mapping[str, object]]] = {"board": board_values}  # of templates
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -91,7 +94,8 @@ class Shell:
             return self.to_sign_in()
         if not visitor.duties & page.duties:
             return self.draw(Frame("no_duty", N_("Not for you")), visitor, 403)
-        return self.draw(Frame(page.name, page.title), visitor)
+        values = _VALUES.get(page.name)
+        return self.draw(Frame(page.name, page.title, values(self._centre.definitions) if values else {}), visitor)
 
     def to_sign_in(self) -> Response:
         """Leads to the sign-in, which leads back."""

@@ -428,7 +428,7 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
 
 MAKERS = {"demo-data", "import", "restore"}  # `restore` puts a backup there
 WITHOUT_DATABASE = {
-    "access-log": "access-log --database URL",
+    "access-log": "access-log show --database URL",
     "bindings": "bindings list --database URL P1",
     "card-keys": "card-keys --database URL",
     "check": "check --database URL",

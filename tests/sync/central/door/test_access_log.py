@@ -35,10 +35,10 @@ def test_a_patient_is_found_in_rows_about_one_and_about_several(marked: Marked):
     marked.centre.do("bindings", patient_id=ANNA)
     marked.centre.do("exceptions")
     marked.centre.do("bindings", patient_id=CLARA)
-    assert set(kinds(marked, patient_id=ANNA)) == {"look:bindings", "look:exceptions"}
-    assert set(kinds(marked, patient_id=BORIS)) == {"look:exceptions", "look:access-log"}
-    assert kinds(marked, patient_id="MARK-ANN") == []
-    assert kinds(marked, patient_id="mark-anna") == []
+    assert set(kinds(marked, patient=ANNA)) == {"look:bindings", "look:exceptions"}
+    assert set(kinds(marked, patient=BORIS)) == {"look:exceptions", "look:access-log"}
+    assert kinds(marked, patient="MARK-ANN") == []
+    assert kinds(marked, patient="mark-anna") == []
     assert "MARK-ANNA" in json.dumps(marked.centre.do("access-log"))
 
 
@@ -49,13 +49,13 @@ def test_a_patient_is_found_under_the_id_of_a_merged_record(marked: Marked):
         db.execute("delete from patients where patient_id = :id", {"id": DORA})
         db.execute("insert into patient_aliases values (:dora, :anna, 0, 0)", {"dora": DORA, "anna": ANNA})
     for named in (ANNA, DORA):
-        assert "look:bindings" in kinds(marked, patient_id=named)
+        assert "look:bindings" in kinds(marked, patient=named)
 
 
 def test_an_id_that_nobody_has_any_more_is_still_found(marked: Marked):
     with marked.centre.store.write() as db:
         note(db, "staff:1", AuditKind.LOOK_STATE, 0, patient_id='gone "quoted"')
-    assert kinds(marked, patient_id='gone "quoted"') == ["look:current_state"]
+    assert kinds(marked, patient='gone "quoted"') == ["look:current_state"]
 
 
 def at(centre: Centre, *times: str, who: str = "staff:1") -> None:
@@ -80,7 +80,7 @@ def test_rows_are_found_by_time_by_bearer_and_by_kind(marked: Marked):
     assert kinds(marked, kind="told") == []
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2026-13-01", "2026-03-02T", "2026-03-02T25:00", 7])
+@pytest.mark.parametrize("since", ["yesterday", "2026-13-01", "2026-03-02T", "2026-03-02T25:00", "0000-01-01"])
 def test_a_time_that_is_none_is_refused_or_means_the_day(marked: Marked, since: object):
     if since == "2026-03-02T":
         assert kinds(marked, since=since) == []
@@ -120,7 +120,7 @@ def test_the_command_shows_time_kind_bearer_patients_and_detail(marked: Marked, 
         enrolled = {"from": "192.0.2.2", "actions": ["scan_nfc", "register"]}
         note(db, "lobby", AuditKind.ENROLLED, marked.centre.clock(), detail=enrolled)
     marked.centre.store.close()
-    lines, error = run(["access-log", "--database", marked.centre.url, "--limit", "2"], capsys)
+    lines, error = run(["access-log", "show", "--database", marked.centre.url, "--limit", "2"], capsys)
     shown = " ".join(many[:10])
     assert lines == [
         f"2026-03-02T08:59:59+09:00  look:queue             staff:Ward 3 (1a2b)  {shown} and 3 more"
@@ -128,9 +128,9 @@ def test_the_command_shows_time_kind_bearer_patients_and_detail(marked: Marked, 
         "2026-03-02T09:00:00+09:00  enrolled               lobby  -  from=192.0.2.2  actions=scan_nfc,register",
     ]
     assert error == ""
-    _, error = run(["access-log", "--database", marked.centre.url, "--limit", "1"], capsys)
+    _, error = run(["access-log", "show", "--database", marked.centre.url, "--limit", "1"], capsys)
     assert error.startswith("older rows follow: --before ")
-    found = json.loads("\n".join(run(["access-log", "--database", marked.centre.url, "--json"], capsys)[0]))
+    found = json.loads("\n".join(run(["access-log", "show", "--database", marked.centre.url, "--json"], capsys)[0]))
     assert found["rows"][0]["patients"] == many
     marked.centre.open()
     assert {row["who"] for row in marked.centre.rows("select who from audit where kind = 'look:access-log'")} <= {

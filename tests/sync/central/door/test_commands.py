@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from sync.central.commands.main import cli, main
+from sync.central.maintenance.log_sealing import seal_log
 from sync.central.operations.catalog import operations, operations_for
 from sync.central.records.bindings import bind, read_binding
 from sync.central.records.cases import NewCase, open_case
@@ -150,6 +151,13 @@ def looked_at(marked: Marked) -> dict[str, Any]:
     return {}
 
 
+def sealed(marked: Marked) -> dict[str, Any]:
+    """The log has these rows in a block."""
+    looked_at(marked)
+    seal_log(marked.centre.parts, at_once=True)
+    return {}
+
+
 def set_aside(marked: Marked) -> SetAside:
     with marked.centre.store.read() as db:
         site = read_site(db)
@@ -205,6 +213,9 @@ OPERATIONS = {
     "card-keys-begin": asked(),
     "card-keys-walk": asked(),
     "access-log": asked(ANNA, BORIS, prepare=looked_at),
+    "access-log-head": asked(),
+    "access-log-verify": asked(),
+    "access-log-chain": asked(ANNA, BORIS, prepare=sealed),
     "shadow": asked(ANNA, prepare=differing),
     "check": asked(ANNA, prepare=unwell),
     "clock": asked(),
@@ -246,7 +257,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
     "bindings block": (("binding-block",), lambda marked: [ANNA, marked.binding_id]),
     "bindings unblock": (("binding-unblock",), lambda marked: [ANNA, marked.binding_id]),
     "card-keys": (("card-keys", "card-keys-begin", "card-keys-walk"), lambda _: ["rotate"]),
-    "access-log": (("access-log",), lambda _: []),
+    "access-log show": (("access-log",), lambda _: []),
+    "access-log export": (("access-log", "access-log-chain"), lambda marked: [str(marked.directory / "rows.csv")]),
+    "access-log verify": (("access-log-head", "access-log-verify"), lambda _: []),
+    "access-log head": (("access-log-head",), lambda marked: list(sealed(marked))),
     "shadow": (("shadow",), lambda _: []),
     "webhooks list": (("webhooks",), lambda _: []),
     "webhooks add": (("webhook-add",), lambda _: ["https://engine.example/"]),
@@ -294,7 +308,7 @@ def test_every_operation_is_asked(marked: Marked):
 def test_an_operator_who_is_told_of_a_patient_leaves_a_row(marked: Marked, op: str):
     arguments = OPERATIONS[op].arguments(marked)
     asks = operations_for(marked.centre.parts, os.getuid())
-    if op != "access-log":
+    if not op.startswith("access-log"):
         marked.forget()
         asks = operations_for(marked.centre.parts, os.getuid())
     before = marked.marks()
@@ -330,7 +344,7 @@ def test_a_command_passes_the_door_with_a_service_and_without_one(
     for op in ops:
         OPERATIONS[op].arguments(marked)
     typed = [*command.split(), "--database", marked.centre.url, *arguments(marked)]
-    if command != "access-log":
+    if not command.startswith("access-log"):
         marked.forget()
     about = set().union(*(OPERATIONS[op].about for op in ops))
     marks = marked.marks()
@@ -373,7 +387,9 @@ def without_audit(marked: Marked) -> None:
         db.execute("alter table audit rename to hidden")
 
 
-@pytest.mark.parametrize("op", [op for op, each in OPERATIONS.items() if each.about and op != "access-log"])
+@pytest.mark.parametrize(
+    "op", [op for op, each in OPERATIONS.items() if each.about and not op.startswith("access-log")]
+)
 def test_what_cannot_be_noted_is_not_told(marked: Marked, op: str):
     arguments = OPERATIONS[op].arguments(marked)
     marked.forget()

@@ -77,6 +77,7 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
     }
     assert calls("AboutNobody") == {
         "desk/frame.py",
+        "operations/audit.py",
         "operations/card_keys.py",
         "operations/hospital.py",
         "operations/imports.py",
@@ -88,6 +89,7 @@ def test_what_is_about_nobody_is_said_so_in_these_files_alone():
         "operations/upkeep.py",
         "operations/webhooks.py",
         "services/board_feed.py",
+        "services/read_log.py",
         "web/bearer_conversation.py",
         "web/documents_api.py",
         "web/health_api.py",

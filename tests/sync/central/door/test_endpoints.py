@@ -140,6 +140,11 @@ ASKED = {
     "board": ask("GET", BOARD, ANNA),
     "board of an exam": ask("GET", BOARD, query={"exams": "desk"}),
     "board of no exam": ask("GET", BOARD, query={"exams": "nowhere"}),
+    "find for a board by name": ask("POST", BOARD + "find/", ANNA, q="quix"),
+    "find for a board by card": ask("POST", BOARD + "find/", CLARA, tag_id=CARDS[CLARA]),
+    "find nobody for a board": ask("POST", BOARD + "find/", q="nobody of this name"),
+    "day": ask("GET", PATIENTS + "<patient_id>/day/", ANNA, of=of_anna),
+    "day of nobody": ask("GET", PATIENTS + "<patient_id>/day/", of=of_nobody),
     "exams of the board": ask("GET", BOARD + "exams/"),
     "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
     "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),
@@ -322,7 +327,7 @@ def test_no_other_role_is_told_of_anybody_where_staff_are(marked: MarkedOnline, 
 # The hospital's system.
 
 
-def test_an_integration_is_told_of_events_alone_and_leaves_one_row_a_day_with_the_number_of_patients(
+def test_an_integration_is_told_of_events_alone_and_leaves_one_row_an_hour_with_the_number_of_patients(
     marked: MarkedOnline,
 ):
     token, marks = marked.centre.token(Role.INTEGRATION, name="Engine"), marked.marks()
@@ -348,7 +353,7 @@ def a_report_about(marked: MarkedOnline, patient_id: str) -> str:
     return import_id
 
 
-def test_an_integration_that_is_told_a_report_leaves_one_row_a_day(marked: MarkedOnline):
+def test_an_integration_that_is_told_a_report_leaves_one_row_an_hour(marked: MarkedOnline):
     token, import_id = marked.centre.token(Role.INTEGRATION, name="Engine"), a_report_about(marked, ANNA)
     answer = marked.online.call("GET", f"{IMPORT}{import_id}/", token)
     assert marked.told(answer.text, marked.marks()) == {ANNA}
@@ -467,7 +472,7 @@ def test_every_command_of_the_inbox_tells_of_nobody(marked: MarkedOnline):
 # Kiosks.
 
 
-def test_pages_to_a_kiosk_are_one_row_a_day_with_the_number_of_patients_told(marked: MarkedOnline):
+def test_pages_to_a_kiosk_are_one_row_an_hour_with_the_number_of_patients_told(marked: MarkedOnline):
     told = [marked.box.pulled(0) for _ in range(2)]
     number = sum(len(page["patients"]) for page in told)
     assert number > 0

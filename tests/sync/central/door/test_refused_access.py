@@ -207,14 +207,18 @@ def test_what_could_not_be_written_is_written_later_together_with_what_came_sinc
 def test_the_memory_is_bounded_where_nothing_can_be_written():
     tallies = Tallies()
     for number in range(MOST_WAITING + 5):
-        tallies.add(Tally(AuditKind.REFUSED_CODE, "unknown", number), Counted(1, number, {}))
+        tallies.add(Tally(AuditKind.REFUSED_CODE, "unknown", number, number + 1), Counted(1, number, {}))
     waiting = tallies.take()
     assert len(waiting) == MOST_WAITING
     assert min(tally.begin_ms for tally in waiting) == 5
 
 
 def test_what_is_given_back_is_added_to_what_was_counted_meanwhile():
-    tallies, tally, other = Tallies(), Tally(AuditKind.REFUSED_CODE, "unknown", 0), Tally(AuditKind.ENROLLED, "x", 0)
+    tallies, tally, other = (
+        Tallies(),
+        Tally(AuditKind.REFUSED_CODE, "unknown", 0, 1),
+        Tally(AuditKind.ENROLLED, "x", 0, 1),
+    )
     tallies.add(tally, Counted(2, 5, {}))
     tallies.add(other, Counted(7, 5, {}))
     taken = tallies.take()

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping
-from sync.central.records.audit import delete_old_rows, note
+from sync.central.maintenance.log_sealing import seal_log
+from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.looks import SAME_LOOK_MS
 from sync.central.services.access_log import record
 from sync.central.services.requester import Requester
 from sync.central.services.told import told_of
 from sync.clock import DAY_MS
-from sync.ids import uuid7
 from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre
 from tests.sync.central.hearing import Hearing
@@ -84,38 +84,15 @@ def test_the_memory_of_looks_holds_those_of_twenty_minutes_at_most(centre: Centr
     assert len(looks(centre)) == 120
 
 
-def add(centre: Centre, kind: str, at_ms: int, made_ms: int) -> None:
-    """A row of one time, with an id of another time of the machine's clock."""
+def add(centre: Centre, kind: str, at_ms: int) -> None:
+    """A row of one time, in a block of its own that was sealed then."""
     with centre.store.write() as db:
         note(db, "staff:1", kind, at_ms)
-        db.execute(
-            "update audit set audit_id = :id where kind = :kind",
-            {"id": uuid7(made_ms, kind.encode() * 10), "kind": kind},
-        )
-
-
-def test_what_is_older_than_it_is_to_be_kept_is_forgotten(centre: Centre):
-    now_ms = centre.clock()
-    add(centre, "old", now_ms - 31 * DAY_MS, now_ms - 31 * DAY_MS)
-    add(centre, "young", now_ms - 29 * DAY_MS, now_ms - 29 * DAY_MS)
-    add(centre, "young, of a clock at 1970", now_ms, 0)
-    assert delete_old_rows(centre.store, now_ms, 30) == 1
-    kinds = {row["kind"] for row in centre.rows("select kind from audit")}
-    assert {"young", "young, of a clock at 1970"} <= kinds
-    assert "old" not in kinds
-
-
-def test_it_forgets_more_than_one_transaction_holds(centre: Centre):
-    with centre.store.write() as db:
-        for _ in range(2500):
-            note(db, "staff:1", "old", 0)
-        db.execute("update audit set audit_id = '00000000' || substr(audit_id, 9) where kind = 'old'")
-    assert delete_old_rows(centre.store, centre.clock(), 30) == 2500
-    assert delete_old_rows(centre.store, 0) == 0, "before 1970 there are no rows to delete"
+    seal_log(replace(centre.parts, clock=lambda: at_ms), at_once=True)
 
 
 def test_the_background_forgets_as_it_is_told(centre: Centre):
-    add(centre, "old", centre.clock() - 8 * DAY_MS, centre.clock() - 8 * DAY_MS)
+    add(centre, "old", centre.clock() - 8 * DAY_MS)
     background = Housekeeping(centre.parts, tick_s=0.01, audit_days=7)
     centre.clock.now_ms += DAY_MS  # so that the day's end changes something
     with centre.store.read() as db:

@@ -11,12 +11,14 @@ import requests
 
 from sync.central.maintenance.figures import read_figures
 from sync.central.maintenance.health_schedule import run_check
+from sync.central.maintenance.log_verifying import verify_log
 from sync.central.maintenance.timekeeper import Timekeeper
 from sync.central.network.web_settings import WebSettings
 from sync.journey.model import Role
 from tests.scraped import Scraped, scrape
 from tests.sync.central.box import Box
 from tests.sync.central.centre import Centre
+from tests.sync.central.log_chain import add_block
 from tests.sync.central.online import PATIENCE_S, Online
 
 PUBLIC = {"Host": "checkin.hospital.example"}
@@ -66,6 +68,13 @@ def test_the_whole_health_has_the_last_check(place: Online):
     done = run_check(place.centre.parts)
     check = place.call("GET", "/healthz?full").json()["check"]
     assert (check["ended_ms"], set(check["found"].values())) == (done.ended_ms, {0})
+
+
+def test_the_whole_health_has_the_end_of_the_access_log(place: Online):
+    block = add_block(place.centre)
+    verify_log(place.centre.parts)
+    told = place.call("GET", "/healthz?full").json()["access_log"]
+    assert told == {"block": block.block, "digest": block.digest, "sealed_ms": block.sealed_ms, "faults": 0}
 
 
 def test_a_metrics_token_reads_nothing_else(place: Online):
