@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.sync.central.online import Online
-from tests.sync.central.staff.ward import board, clear, number, waiting
+from tests.sync.central.staff.ward import Board, board, clear, number, waiting
 
 pytestmark = pytest.mark.browser
 
@@ -182,3 +182,24 @@ def test_no_person_is_kept_in_the_browser(online: Online, browser: Browser):
         assert patient_id not in kept
         assert "환자" not in kept
         assert screen.page.url.endswith("/staff/board")
+
+
+def switch_single_keys(screen: Board, *, on: bool) -> None:
+    screen.press("?")
+    dialog = screen.page.get_by_role("dialog")
+    dialog.get_by_label("Single keys do something").set_checked(on)
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+
+
+def test_single_keys_can_be_switched_off(online: Online, browser: Browser):
+    (patient_id,) = waiting(online)
+    with board(browser, online, locale="en-US") as screen:
+        switch_single_keys(screen, on=False)
+        screen.press("n")
+        screen.press("ArrowDown")
+        expect(screen.row(patient_id).locator(".name")).to_be_focused()
+        expect(screen.hand.locator("li")).to_have_count(0)
+        switch_single_keys(screen, on=True)
+        screen.press("n")
+        expect(screen.hand.locator("li")).to_have_count(1)

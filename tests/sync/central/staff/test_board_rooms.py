@@ -98,6 +98,22 @@ def test_presses_are_taken_back_one_after_the_other(online: Online, browser: Bro
         expect(screen.page.get_by_role("button", name="Undo", exact=False).first).to_be_disabled()
 
 
+def test_anybody_takes_back_the_press_of_another_by_the_menu_of_the_row(online: Online, browser: Browser):
+    (patient_id,) = waiting(online)
+    with (
+        board(browser, online, name="Kim", locale="en-US") as one,
+        board(browser, online, name="Lee", locale="en-US") as other,
+    ):
+        one.press("n")
+        other.has(patient_id, one.by)
+        other.choose(patient_id)
+        other.press(".")
+        undo = other.page.get_by_role("menuitem", name="Undo")
+        expect(undo).to_contain_text(one.by)
+        undo.click()
+        one.is_next(number(online, patient_id))
+
+
 def test_what_can_no_longer_be_taken_back_says_who_came_after(online: Online, browser: Browser):
     (patient_id,) = waiting(online)
     with (

@@ -43,7 +43,7 @@ const hold = new Hold(board, () => drawSoon());
 const selection = new Selection(board);
 const nextCalls = new NextCalls(drawSoon);
 const day = new Day();
-const find = new Find(({ patientId, queueId }) => goTo(patientId, queueId));
+const find = new Find((patientId) => goTo(patientId));
 const menu = new Menu(board, (queueId, offer) => pressOn(queueId, offer));
 const presses = new Presses({
   send: ({ method, path, body }, id) => send(method, path, { ...body, action_id: id }),
@@ -209,8 +209,9 @@ function rowOf(id) {
   return picture.rows.get(id) ?? picture.ended.find(({ queue_id: each }) => each === id);
 }
 
-function goTo(patientId, queueId) {
-  if (lists.at(queueId)) selection.focus(queueId);
+function goTo(patientId) {
+  const row = [...picture.rows.values()].find(({ patient_id: id }) => id === patientId);
+  if (row) selection.focus(row.queue_id);
   day.open(patientId);
 }
 

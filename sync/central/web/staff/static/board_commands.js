@@ -19,17 +19,17 @@ export function change(row, state, reason = "") {
 
 /** Calls a patient once more. */
 export function callAgain(row) {
-  return post(`/queue/${at(row)}/call-again/`, {});
+  return post(`/queue/${at(row)}/call-again/`, { seen_state: row.state });
 }
 
 /** Moves an entry to the line of another exam. */
 export function move(row, { exam_id, place, reason }) {
-  return post(`/queue/${at(row)}/move/`, { exam_id, place, reason });
+  return post(`/queue/${at(row)}/move/`, { exam_id, place, reason, seen_state: row.state });
 }
 
 /** Gives an entry priority, or takes it back where the kind is "". */
 export function prioritise(row, { kind, reason }) {
-  return post(`/queue/${at(row)}/priority/`, { kind, reason });
+  return post(`/queue/${at(row)}/priority/`, { kind, reason, seen_state: row.state });
 }
 
 /** Writes the note of an entry. */

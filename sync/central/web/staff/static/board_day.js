@@ -51,7 +51,7 @@ export class Day {
     if (asked !== this.#asked || !this.patient) return;
     const hadFocus = this.element.contains(document.activeElement);
     const parts = answer.ok ? dayParts(answer.body) : [h("p", { class: "notice bad" }, answer.error)];
-    this.element.replaceChildren(...frame(answer.ok ? answer.body.name : _("A patient's day"), parts));
+    this.element.replaceChildren(...frame(answer.ok ? answer.body.person.name : _("A patient's day"), parts));
     if (hadFocus) this.element.querySelector(".close").focus({ preventScroll: true });
   }
 }
@@ -61,30 +61,43 @@ function frame(title, parts) {
   return [h("div", { class: "day-head" }, h("h2", { id: "day-title" }, title), close), ...parts];
 }
 
-function dayParts(day) {
+function dayParts({ person, journey_state: journey, entries, appointments, timeline, cards, cases }) {
   return [
-    h("p", {}, [day.birth_date, day.patient_id].filter(Boolean).join(" · ")),
-    h("p", {}, h("span", { class: "badge" }, journeyWord(day.journey_state))),
-    part(_("Entries"), day.entries.map(entryLine)),
-    part(_("Bookings"), day.appointments.map(bookingLine)),
-    part(_("What happened"), day.timeline.map(eventLine)),
-    h("p", { class: "hint" }, ngettext("{n} card", "{n} cards", day.cards)),
+    h("p", {}, [person.birth_date, person.patient_id, ...person.other_ids].filter(Boolean).join(" · ")),
+    h("p", {}, h("span", { class: "badge" }, journeyWord(journey))),
+    part(_("Entries"), entries.map(entryLine)),
+    part(_("Bookings"), appointments.map(bookingLine)),
+    part(_("What happened"), timeline.map(eventLine)),
+    h("p", { class: "hint" }, [ngettext("{n} card", "{n} cards", cards), caseWords(cases)].filter(Boolean).join(" · ")),
   ].filter(Boolean);
+}
+
+function caseWords({ length }) {
+  return length > 0 && ngettext("{n} exception waits for staff", "{n} exceptions wait for staff", length);
 }
 
 function part(title, lines) {
   return lines.length > 0 && h("section", {}, h("h3", {}, title), h("ul", {}, lines));
 }
 
-function entryLine({ queue_number: number, exam_name: exam, room, state }) {
-  return h("li", {}, h("strong", {}, number), ` ${[exam, room].filter(Boolean).join(" · ")}: ${stateWord(state)}`);
+function entryLine({ queue_number: number, exam_name: exam, room, state, people_ahead: ahead, note }) {
+  const place = [exam, room].filter(Boolean).join(" · ");
+  const rest = [stateWord(state), ahead > 0 && ngettext("{n} person ahead", "{n} people ahead", ahead), note].filter(Boolean);
+  return h("li", {}, h("strong", {}, number), ` ${place}: ${rest.join(", ")}`);
 }
 
 function bookingLine({ scheduled_at: at, exam_name: exam, status }) {
-  return h("li", {}, `${clock(at) || _("any time")} ${exam}: ${bookingWord(status)}`);
+  return h("li", {}, `${clock(at) || _("Any time today")} ${exam}: ${bookingWord(status)}`);
 }
 
-function eventLine({ at, action, state, by, where }) {
-  const who = [by, where].filter(Boolean).join(", ");
-  return h("li", {}, h("time", {}, clock(at)), ` ${actionWord(action) || stateWord(state)}`, who && h("small", {}, ` ${who}`));
+function eventLine({ action, entries, by, where, happened_at: at }) {
+  const who = [by, where].filter((each, place, all) => each && all.indexOf(each) === place).join(", ");
+  const what = entries.map(changeWords).join("; ");
+  return h("li", {}, h("time", { datetime: at }, clock(at)), ` ${actionWord(action)} `, h("small", {}, [what, who].filter(Boolean).join(" – ")));
+}
+
+function changeWords({ queue_number: number, exam_name: exam, previous, new: next, reason }) {
+  const change = previous === next ? "" : stateWord(next);
+  const why = reason && reason !== actionWord(reason) ? "" : reason; // a press names itself as the reason
+  return [`${number} ${exam}`, [change, why].filter(Boolean).join(", ")].filter(Boolean).join(": ");
 }

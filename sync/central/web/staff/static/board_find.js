@@ -10,7 +10,7 @@ import { hear } from "./say.js";
 // A reader that types writes the id of a card: a technology and hex, or hex alone.
 const CARD = /^(?:[a-z0-9]+:)?[0-9a-f]{2}(?:[:\s-]?[0-9a-f]{2}){3,}$/i;
 
-/** The find box. `choose` gets the patient that was chosen. */
+/** The find box. `choose` gets the id of the patient who was chosen. */
 export class Find {
   #asked = 0;
 
@@ -45,8 +45,8 @@ export class Find {
     const answer = await lookFor(text);
     if (asked !== this.#asked) return;
     if (!answer.ok) return this.#show([h("p", { class: "notice bad" }, answer.error)]);
-    const { patients } = answer.body;
-    const words = patients.length ? _("{n} found", { n: patients.length }) : _("Nobody was found: {text}", { text });
+    const { patients, more } = answer.body;
+    const words = foundWords(patients.length, more, text);
     hear("said", words);
     this.#show([h("p", {}, words), h("ul", {}, patients.map(resultOf))]);
     this.found.querySelector("button")?.focus();
@@ -59,10 +59,10 @@ export class Find {
 
   #choose(button) {
     if (!button) return;
-    const { patient, queue } = button.dataset;
+    const { patient } = button.dataset;
     this.close();
     this.text.value = "";
-    this.choose({ patientId: patient, queueId: queue });
+    this.choose(patient);
   }
 
   #key(event) {
@@ -87,12 +87,16 @@ async function lookFor(text) {
   return isCard ? post("/board/find/", { tag_id: text }) : answer;
 }
 
+function foundWords(many, hasMore, text) {
+  if (many === 0) return _("Nobody was found: {text}", { text });
+  return hasMore ? _("{n} found, and more: a longer text finds fewer", { n: many }) : _("{n} found", { n: many });
+}
+
 function resultOf({ patient_id: id, name, birth_date: birth, journey_state: journey, entries = [], appointments = [] }) {
   const numbers = entries.map(({ queue_number: number, exam_name: exam, state }) => `${number} ${exam}: ${stateWord(state)}`);
   const bookings = entries.length ? [] : appointments.map(bookingWords);
   const rest = [...numbers, ...bookings].join(" · ") || journeyWord(journey);
-  const data = { type: "button", class: "quiet", "data-patient": id, "data-queue": entries[0]?.queue_id ?? "" };
-  return h("li", {}, h("button", data, h("strong", {}, name), h("span", {}, [birth, id].filter(Boolean).join(" · ")), h("span", {}, rest)));
+  return h("li", {}, h("button", { type: "button", class: "quiet", "data-patient": id }, h("strong", {}, name), h("span", {}, [birth, id].filter(Boolean).join(" · ")), h("span", {}, rest)));
 }
 
 function bookingWords({ exam_name: exam, scheduled_at: at }) {

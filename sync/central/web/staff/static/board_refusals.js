@@ -11,6 +11,7 @@ const REASONS = {
   not_allowed: ({ who }) => _("{who}: that is not possible now.", { who }),
   not_found: ({ who }) => _("{who}: this entry is no longer in today's list.", { who }),
   no_such_entry: ({ who }) => _("{who}: this entry is no longer in today's list.", { who }),
+  already_in_line: ({ who }) => _("{who}: already in that line.", { who }),
   decided_elsewhere: () => _("The hospital's other system decides this."),
   forbidden: () => _("Your account may not do that."),
   unauthorized: () => _("Your sign-in has ended. Nothing was changed."),

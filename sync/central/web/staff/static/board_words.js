@@ -53,6 +53,18 @@ const HAPPENED = {
   cancel_appointment: N_("Exam cancelled"),
   make_payment: N_("Paid"),
   leave_hospital: N_("Left the hospital"),
+  queue_sync: N_("Journey follows the line"),
+  close_day: N_("Day ended"),
+  change_entry: N_("State changed by staff"),
+  correct_journey: N_("Journey corrected by staff"),
+  move_booking: N_("Booking changed by the hospital"),
+  take_back: N_("Taken back: done at a kiosk"),
+  undo_press: N_("Undone"),
+  call_next: N_("Patient called"),
+  call_again: N_("Called again"),
+  move_entry: N_("Moved to another line"),
+  set_priority: N_("Priority changed"),
+  set_note: N_("Note written"),
 };
 
 const KINDS = {
