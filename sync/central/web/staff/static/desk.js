@@ -74,14 +74,15 @@ async function open(patientId, { keepsFocus = false } = {}) {
 async function pressed(does) {
   if (isBusy) return;
   isBusy = true;
+  let next;
   try {
     const frame = await during(get("/desk/"));
     if (!frame.ok) return complain(faultOf(frame));
-    const next = await does(frame.body);
-    if (next || person) await open(next || person.patient_id, { keepsFocus: !next });
+    next = await does(frame.body);
   } finally {
     isBusy = false;
   }
+  if (next || person) await open(next || person.patient_id, { keepsFocus: !next });
 }
 
 const onPerson = (does) => (about) => person && pressed((frame) => does(frame, about));
