@@ -153,7 +153,7 @@ def board(
             wire.attach(page)
         page.add_init_script(f"localStorage.setItem('nk-board', {kept})")
         page.goto(f"http://{online.host}/staff/board")
-        page.locator("#board[data-drawn]").wait_for()
+        page.locator("#board[data-drawn]:not(.moved)").wait_for()
         yield Board(page, who.login)
 
 
