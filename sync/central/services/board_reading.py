@@ -20,7 +20,6 @@ from sync.central.store.transactions import ReadTransaction
 from sync.journey.definitions import Definitions
 
 _MOST_CHANGED = 500  # patients: of more, the whole is read again
-_ARRIVAL = "arrival"
 
 
 def read_after(centre: Centre, before: Picture | None) -> ReadAgain:
@@ -64,7 +63,7 @@ def _exams(db: ReadTransaction, counts: Mapping[str, Mapping[str, int]]) -> dict
     """Every exam in the order of their titles, with its numbers."""
     exams = sorted(all_exams(db).values(), key=lambda each: (each.title, each.exam_id))
     return {
-        each.exam_id: BoardExam(each.exam_id, each.title, each.room, _ARRIVAL, counts.get(each.exam_id, {}))
+        each.exam_id: BoardExam(each.exam_id, each.title, each.room, each.order, counts.get(each.exam_id, {}))
         for each in exams
     }
 

@@ -13,6 +13,7 @@ from sync.central.services.current_state import estimated_wait
 from sync.central.services.doers import doer
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.line import stands_ms
 from sync.journey.meaning import waits
 from sync.journey.model import Journey, PatientId, QueueEntry, QueueId
 from sync.journey.rules import place_in_line, staff_actions_on
@@ -139,11 +140,11 @@ class RowMaker:
             queue_number=entry.queue_number,
             label_aliases=entry.label_aliases,
             priority=entry.priority,
-            priority_kind="",
-            priority_reason="",
-            note="",
+            priority_kind=shown.priority_kind,
+            priority_reason=shown.priority_reason,
+            note=shown.note,
             opened_at=opened_at,
-            line_at=opened_at,
+            line_at=iso(stands_ms(entry), zone),
             booked_at=iso(shown.booked_ms, zone) if shown.booked_ms is not None else None,
             since=iso(shown.since_ms, zone),
             by=by.name,
