@@ -227,7 +227,7 @@ def test_two_records_are_compared_and_merged(online: Online, browser: Browser):
         screen.asks("The birth dates are different")
         screen.asks("After the merge")
         expect(screen.dialog.locator(".desk-sides > div").first).to_contain_text(kept)
-        screen.confirm("Go on")
+        screen.dialog.get_by_role("button", name="Merge", exact=True).click()
         screen.says("The records are merged")
         expect(screen.record).to_contain_text(kept)
         expect(screen.record).to_contain_text("Merged numbers")

@@ -46,7 +46,7 @@ async function find(text) {
 function foundRow(each) {
   const detail = [born(each.birth_date), each.patient_id, ...each.numbers].join(" · ");
   const attributes = { type: "button", "data-patient": each.patient_id, onclick: () => open(each.patient_id) };
-  return h("li", {}, h("button", attributes, h("strong", {}, each.name), h("span", {}, detail), h("span", { class: "hint" }, journeyWord(each.journey_state))));
+  return h("li", {}, h("button", attributes, h("strong", {}, each.name), h("span", { class: "hint" }, journeyWord(each.journey_state)), h("span", { class: "detail" }, detail)));
 }
 
 function step(by) {

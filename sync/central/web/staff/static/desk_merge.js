@@ -71,8 +71,8 @@ function askMerge({ kept, gone, after, conflicts }) {
   const asked = ask({
     title: _("Merge these records?"),
     content: [...warned, sides, h("p", { class: "notice mild" }, _("A merge cannot be undone."))],
-    fields: [{ name: "swap", label: _("Show it the other way round first"), kind: "check" }],
-    confirm: _("Go on"),
+    fields: [{ name: "swap", label: _("Do not merge yet: show it the other way round"), kind: "check" }],
+    confirm: _("Merge"),
     kind: "danger",
   });
   document.querySelector("dialog[open]").classList.add("wide");
