@@ -12,8 +12,9 @@ const API = "/api/v1";
  * reader's language where one is known, else the centre's English one. Without an answer the status is 0 and the code
  * `no_answer`: nobody knows whether the centre has done it.
  */
-export async function send(method, path, body) {
+export async function send(method, path, body, { unattended = false } = {}) {
   const headers = { "X-CSRF-Token": csrf };
+  if (unattended) headers["X-Unattended"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
@@ -24,11 +25,14 @@ export async function send(method, path, body) {
   }
 }
 
-/** Reads. Members of the query that are undefined, null or empty are left out. */
-export function get(path, query = {}) {
+/**
+ * Reads. Members of the query that are undefined, null or empty are left out. `unattended`: the page asks by itself, so the idle
+ * time of the session goes on.
+ */
+export function get(path, query = {}, options = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const text = new URLSearchParams(given).toString();
-  return send("GET", text ? `${path}?${text}` : path);
+  return send("GET", text ? `${path}?${text}` : path, undefined, options);
 }
 
 /** Sends a body that asks for something and changes nothing, such as a search. */
