@@ -13,7 +13,7 @@ if (document.getElementById("sign-out")) import("./session.js");
 
 document.getElementById("sign-out")?.addEventListener("click", async () => {
   const answer = await send("DELETE", "/session/");
-  if (answer.ok || answer.status === 401) location.assign("/staff/sign-in");
+  if (answer.ok || answer.status === 401) location.assign(document.getElementById("sign-out").dataset.then);
   else complain(_("You are not signed out: {error}", { error: answer.error }));
 });
 
