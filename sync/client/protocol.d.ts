@@ -267,10 +267,14 @@ export interface InitialState {
   readonly payload: CurrentState;
 }
 
-/** Says which case the page shows from now on; null for none. Others see the person's name beside that case. */
+/**
+ * Says which case the page shows from now on; null for none. Others see the name of the person beside that case.
+ * A change of the case's patient is told as a change of the case, and so is one of `patient_id`, such as a patient to whom the case may be assigned.
+ */
 export interface LookAtCase {
   readonly command: "look";
   readonly exception_id?: string | null;
+  readonly patient_id?: string | null;
 }
 
 /** Which journey state belongs to a state of the current queue entry, and the other way round. */
