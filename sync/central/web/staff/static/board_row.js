@@ -1,13 +1,14 @@
 // One entry of the board as a row of a line, or as a card of the patients at hand.
 
 import { h } from "/page/dom.js";
-import { buttonsOf } from "./board_offers.js";
+import { buttonsOf, offersOf } from "./board_offers.js";
 import { keyOf, kindWord, labelOf, stateWord } from "./board_words.js";
 import { _ } from "/page/words.js";
 
 /**
  * What a row is drawn of: the entry, the press that it waits for and how far that is (`pressed`), whether it is the next
- * one, whether the patient is in the own room, whether nothing can be sent, and how long it is in its state.
+ * one, whether the patient is in the own room, whether nothing can be sent, and how long the patient waits, or is
+ * called, or in the exam.
  * @typedef {{row: object, press: object | undefined, pressed: string | undefined, isNext: boolean,
  *   isMine: boolean, isOff: boolean, since: string}} Item
  */
@@ -99,6 +100,7 @@ function otherBadge({ exam_name: exam, state, room }) {
 
 function drawButtons(cell, { row, press, isOff }, rules) {
   if (press) return fillCell(cell, [h("span", { class: "wait" }, waitWords(press))]);
+  if (offersOf(row, rules).length === 0) return fillCell(cell, []);
   const presses = buttonsOf(row, rules).map((offer, index) => pressButton(offer, index === 0 && offer.kind === "act", row, isOff));
   const name = _("More for {who}", { who: nameOf(row) });
   const more = h("button", { type: "button", class: "more", "data-press": "more", "aria-haspopup": "menu", "aria-label": name }, "⋯");
