@@ -3,6 +3,7 @@
 import { fill, h } from "/page/dom.js";
 import { _ } from "/page/words.js";
 import { get } from "./api.js";
+import { readChoice } from "./board_choice.js";
 import { complain } from "./say.js";
 import { sheet } from "./worklist_sheet.js";
 
@@ -16,6 +17,8 @@ async function start() {
   if (!answer.ok) return complain(answer.error, { label: _("Try again"), onclick: start });
   const known = new Set(answer.body.exams.map((exam) => exam.exam_id));
   for (const id of wanted) if (!known.has(id)) wanted.delete(id);
+  // Without a word in the address, the exams of this browser's board.
+  if (!location.search) for (const id of readChoice(answer.body.exams).exams) wanted.add(id);
   fill(at("exams"), ...answer.body.exams.map(choiceOf));
   return read();
 }
