@@ -118,7 +118,7 @@ def count_ahead(connection: Connection, entry: QueueEntry, site_day: str, in_lin
     """
     count: int = connection.execute(
         "select count(*) from entries where exam_id = ? and site_day = ?"  # noqa: S608
-        f" and state in ({', '.join('?' * len(in_line))}) and (urgency, opened_ms, queue_id) < (?, ?, ?)",
+        f" and state in ({', '.join('?' * len(in_line))}) and (urgency, line_ms, queue_id) < (?, ?, ?)",
         (entry.exam_id, site_day, *in_line, *place_in_line(entry)),
     ).fetchone()[0]
     return count
@@ -131,7 +131,7 @@ def join_line(
     count: int = connection.execute(
         f"{_PLACE} returning (select count(*) from entries o where o.exam_id = entries.exam_id"  # noqa: S608
         f" and o.site_day = entries.site_day and o.state in ({', '.join('?' * len(in_line))})"
-        " and (o.urgency, o.opened_ms, o.queue_id) < (entries.urgency, entries.opened_ms, entries.queue_id))",
+        " and (o.urgency, o.line_ms, o.queue_id) < (entries.urgency, entries.line_ms, entries.queue_id))",
         (*_place(patient_id, entry, site_day), *in_line),
     ).fetchone()[0]
     return count
@@ -272,8 +272,8 @@ def _place_entries(
 
 
 def _place(patient_id: str, entry: QueueEntry, site_day: str) -> tuple[str, str, str, str, str, int, int]:
-    urgency, opened_ms, _ = place_in_line(entry)
-    return entry.queue_id, patient_id, entry.exam_id, site_day, entry.state, urgency, opened_ms
+    urgency, line_ms, _ = place_in_line(entry)
+    return entry.queue_id, patient_id, entry.exam_id, site_day, entry.state, urgency, line_ms
 
 
 def _json(value: object) -> str:

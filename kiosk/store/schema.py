@@ -81,9 +81,9 @@ _FIRST_SCHEMA = (
         site_day text not null,
         state text not null,
         urgency integer not null,          -- the first part of the place, and so on
-        opened_ms integer not null
+        line_ms integer not null
     ) strict, without rowid""",
-    "create index entries_in_line on entries (exam_id, site_day, state, urgency, opened_ms, queue_id)",
+    "create index entries_in_line on entries (exam_id, site_day, state, urgency, line_ms, queue_id)",
     "create index entries_of_patient on entries (patient_id)",
     """create table outbox (
         action_id text primary key,

@@ -64,6 +64,13 @@ class DayEnd(_Table, frozen=True):
     appointments_from: Names
 
 
+class Priority(_Table, frozen=True):
+    """A reason to go first in a line: its weight, and whether staff have to say why."""
+
+    weight: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    needs_reason: bool = False
+
+
 class Step(_Table, frozen=True):
     """A step of a way: the name of its words on the screen, and the states in which it is the current step."""
 
@@ -93,6 +100,8 @@ class _Parts(_Table, frozen=True, kw_only=True):
     day_end: DayEnd
     kiosks: Mapping[Name, Names]
     queue_to_event: Mapping[Name, EntryEvent] = {}
+    late_after_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] = 15
+    priorities: Mapping[Name, Priority] = {}
 
 
 class _Document(_Parts, frozen=True, kw_only=True):
@@ -202,11 +211,17 @@ def _build(parts: _Document, document: Mapping[str, Any]) -> Definitions:
         "queue_to_appointment": _in_order(parts.queue_states, parts.queue_to_appointment),
         "queue_to_event": _in_order(parts.queue_states, parts.queue_to_event),
         "kiosks": MappingProxyType(parts.kiosks),
+        "priorities": MappingProxyType(_by_weight(parts.priorities)),
         "actions": MappingProxyType({rule.name: rule for rule in rules}),
         "document": document,
         "steps": _steps(parts),
     }
     return Definitions(**msgspec.structs.asdict(parts) | built)
+
+
+def _by_weight(priorities: Mapping[str, Priority]) -> Mapping[str, Priority]:
+    """Priorities with the highest weight first. The keys of the document's table may come in any order."""
+    return dict(sorted(priorities.items(), key=lambda each: (-each[1].weight, each[0])))
 
 
 def _steps(parts: _Parts) -> Mapping[str, tuple[int, int]]:

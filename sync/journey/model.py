@@ -58,6 +58,10 @@ class BuiltIn(StrEnum):
     TAKE_BACK = "take_back"  # staff took back what a kiosk did
     UNDO = "undo_press"  # staff took back what staff did
     CALL_NEXT = "call_next"  # staff called the first in a line
+    CALL_AGAIN = "call_again"  # staff called a patient once more
+    MOVE_ENTRY = "move_entry"  # staff moved an entry to another line, or within its own
+    SET_PRIORITY = "set_priority"
+    SET_NOTE = "set_note"
     LEGACY = "legacy"  # done in the system that was here before, by rules of its own
 
 
@@ -84,8 +88,18 @@ STAFF = Actor(Role.STAFF)
 SYSTEM = Actor(Role.SYSTEM)
 
 
+class LineOrder(StrEnum):
+    """What the line of an exam stands by: the times of arrival, or the booked times."""
+
+    ARRIVAL = "arrival"
+    BOOKING = "booking"
+
+
 class Exam(msgspec.Struct, frozen=True):
-    """An exam, or the walk-in desk. `public_label` is what a screen may show; the title may tell a diagnosis."""
+    """An exam, or the walk-in desk. `public_label` is what a screen may show; the title may tell a diagnosis.
+
+    `by_booking`: its line stands by the booked times. Otherwise it stands by the times of arrival.
+    """
 
     exam_id: ExamId
     title: str
@@ -93,13 +107,20 @@ class Exam(msgspec.Struct, frozen=True):
     room: str
     minutes: int = 10
     overnight: bool = False
+    by_booking: bool = False
+
+    @property
+    def order(self) -> LineOrder:
+        """What the line of the exam stands by."""
+        return LineOrder.BOOKING if self.by_booking else LineOrder.ARRIVAL
 
 
 class Appointment(msgspec.Struct, frozen=True):
     """A booking of today. `exam_name` is the exam's public label.
 
     `all_day`: it has no time, and the exam may be at any time of the day. `scheduled_ms` is the start of the day then.
-    `last_day` is the last site day on which it can be used (`sync.journey.grace`); "" means its own day.
+    `last_day` is the last site day on which it can be used (`sync.journey.grace`); "" means its own day. `by_booking`
+    is that of its exam.
     """
 
     appointment_id: AppointmentId
@@ -112,6 +133,7 @@ class Appointment(msgspec.Struct, frozen=True):
     overnight: bool = False
     all_day: bool = False
     last_day: str = ""
+    by_booking: bool = False
 
 
 class QueueEntry(msgspec.Struct, frozen=True):
@@ -119,7 +141,8 @@ class QueueEntry(msgspec.Struct, frozen=True):
 
     `appointment_id` is the booking that the patient is in the line for; None at the walk-in desk. `moved_from` and
     `moved_from_room` are what the ticket says: the name of the exam, where it has another name now, and the room, where
-    the patient waits at another room now; else "".
+    the patient waits at another room now; else "". `line_ms` is the time by which it stands in the line, where that is
+    not the time of arrival (`sync.journey.line`).
     """
 
     queue_id: QueueId
@@ -137,6 +160,7 @@ class QueueEntry(msgspec.Struct, frozen=True):
     appointment_id: AppointmentId | None = None
     moved_from: str = ""
     moved_from_room: str = ""
+    line_ms: int | None = None
 
 
 class Journey(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from sync.journey.bookings import booking_of, follow_entry
 from sync.journey.definitions import Definitions
+from sync.journey.line import at_booked_place
 from sync.journey.meaning import cancellation, waits
 from sync.journey.model import (
     Appointment,
@@ -21,14 +22,15 @@ from sync.journey.rules import entry_for, set_entry
 def follow_booking(definitions: Definitions, journey: Journey, entry: QueueEntry) -> Decision | None:
     """The journey after its live entry has followed its booking. `journey` holds the bookings as they are now.
 
-    A waiting entry moves to the line of the booking's exam, with its number and its time of arrival. It ends where the
-    booking is cancelled, or is of another day. None where the patient is called or being seen: nothing moves then, and
-    staff have to decide.
+    A waiting entry moves to the line of the booking's exam, with its number and its time of arrival. In a line that
+    stands by bookings it goes to the place of the booked time. It ends where the booking is cancelled, or is of another
+    day. None where the patient is called or being seen: nothing moves then, and staff have to decide.
     """
     booking = booking_of(journey, entry)
     if booking is not None and not _is_cancelled(definitions, booking):
         if booking.exam_id == entry.exam_id:
-            return _decided(journey, *follow_entry(definitions, journey, entry, None))
+            stands = at_booked_place(definitions, entry, booking)
+            return _decided(journey, *follow_entry(definitions, journey.with_entry(stands), stands, None))
         return _move(definitions, journey, entry, booking) if waits(definitions, entry) else None
     return _end(definitions, journey, entry) if waits(definitions, entry) else None
 
@@ -44,8 +46,10 @@ def follow_exam(definitions: Definitions, journey: Journey, before: Exam, exam: 
         if entry.exam_id != exam.exam_id or not is_before_exam:
             return entry
         room = exam.room if entry.room == before.room else entry.room
-        there = with_place(entry, exam.public_label, room)
-        return replace(there, minutes=exam.minutes, overnight=exam.overnight)
+        there = replace(with_place(entry, exam.public_label, room), minutes=exam.minutes, overnight=exam.overnight)
+        if before.by_booking == exam.by_booking:
+            return there
+        return at_booked_place(definitions, there, booking_of(journey, there))
 
     after = replace(journey, entries=tuple(now(entry) for entry in journey.entries))
     return None if after == journey else _decided(journey, after, ())
@@ -68,6 +72,7 @@ def _move(definitions: Definitions, journey: Journey, entry: QueueEntry, booking
             opened_ms=min(there.opened_ms, entry.opened_ms),
             label_aliases=tuple(dict.fromkeys((*there.label_aliases, entry.queue_number, *entry.label_aliases))),
         )
+        joined = at_booked_place(definitions, joined, booking)
         followed, bookings = follow_entry(definitions, journey.with_entry(joined), joined, None)
         ended = _end(definitions, followed, entry)
         return ended and replace(ended, appointment_changes=bookings)
@@ -77,6 +82,7 @@ def _move(definitions: Definitions, journey: Journey, entry: QueueEntry, booking
         minutes=booking.minutes,
         overnight=booking.overnight,
     )
+    moved = at_booked_place(definitions, moved, booking)
     change = EntryChange(entry.queue_id, entry.state, entry.state, BuiltIn.MOVE_BOOKING)
     followed, bookings = follow_entry(definitions, journey.with_entry(moved), moved, None)
     return replace(_decided(journey, followed, bookings), entry_changes=(change,))

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from sync.journey.bookings import follow_entry
 from sync.journey.definitions import Definitions
+from sync.journey.line import booked_place_ms
 from sync.journey.model import (
     Action,
     AppointmentChange,
@@ -175,6 +176,7 @@ def _opened(definitions: Definitions, journey: Journey, word: Word, told: WordEn
         minutes=exam.minutes,
         overnight=exam.overnight,
         appointment_id=booking.appointment_id if booking else None,
+        line_ms=booked_place_ms(definitions, booking, word.action.at_ms),
     )
 
 

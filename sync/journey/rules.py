@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sync.journey.bookings import follow_entry, place_of_booking, set_bookings
 from sync.journey.correction import is_correction
 from sync.journey.definitions import ActionRule, Definitions
+from sync.journey.line import at_booked_place, booked_place_ms, stands_ms
 from sync.journey.model import (
     Action,
     Actor,
@@ -104,7 +105,7 @@ def set_entry(definitions: Definitions, journey: Journey, entry: QueueEntry, sta
 
 def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: QueueEntry) -> int:
     """The number of entries before this one in the line of the same exam. Priority orders the line, then the time of
-    arrival.
+    arrival or of the booking.
     """
     place = place_in_line(entry)
     return sum(
@@ -115,8 +116,10 @@ def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: 
 
 
 def place_in_line(entry: QueueEntry) -> tuple[int, int, str]:
-    """The key by which the entries of an exam's line are sorted: the highest priority first, then the earliest."""
-    return (-entry.priority, *_opened(entry))
+    """The key by which the entries of an exam's line are sorted: the highest priority first, then the earliest time by
+    which they stand.
+    """
+    return -entry.priority, stands_ms(entry), entry.queue_id
 
 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
@@ -204,6 +207,8 @@ def _open(definitions: Definitions, journey: Journey, action: Action, rule: Acti
     else:
         previous, link = joined.state, booked.appointment_id if booked else joined.appointment_id
         entry = replace(joined, state=rule.rejoin.get(joined.state, joined.state), appointment_id=link)
+        if link != joined.appointment_id:
+            entry = at_booked_place(definitions, entry, booked)
         moved = moved.with_entry(entry)
     changes = (EntryChange(entry.queue_id, previous, entry.state, action.action_type),)
     moved, appointments = follow_entry(definitions, moved, entry, None if booked else previous)
@@ -318,7 +323,9 @@ def _new_entry(definitions: Definitions, journey: Journey, action: Action) -> Qu
         )
     exam = (booked.exam_id, booked.exam_name, booked.room)
     length = (booked.minutes, booked.overnight)
-    return QueueEntry(opens.queue_id, *exam, state, *place, 0, *length, appointment_id=booked.appointment_id)
+    line_ms = booked_place_ms(definitions, booked, action.at_ms)
+    booking_id = booked.appointment_id
+    return QueueEntry(opens.queue_id, *exam, state, *place, 0, *length, appointment_id=booking_id, line_ms=line_ms)
 
 
 def _with_entry(

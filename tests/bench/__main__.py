@@ -1,6 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or large, a
-snapshot for a million, or legacy, the way over of an older system."""
+backlog, board_page, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or
+large, a snapshot for a million, or legacy, the way over of an older system."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.bench import (
     attack,
     backlog,
+    board_page,
     cards,
     central,
     chain,
@@ -41,6 +42,7 @@ PARTS = {
     "daemon": daemon.measure,
     "central": central.measure,
     "backlog": backlog.measure,
+    "board_page": board_page.measure,
     "drain": drain.measure,
     "days": days.measure,
     "imports": imports.measure,

@@ -61,7 +61,7 @@ def fill(url: str, patients: int) -> None:
             ((f"P{n:06d}", initial, LATER) for n in numbers),
         )
         db.executemany(
-            "insert into appointments values (?, ?, 'desk', ?, ?, 0, ?, ?, ?, null, '')",
+            "insert into appointments values (?, ?, 'desk', ?, ?, 0, ?, ?, ?, null, '', null)",
             (
                 (f"A{n:06d}-{day}", f"P{n:06d}", f"{day}T12:00", _noon(day), day, day, status)
                 for n in numbers

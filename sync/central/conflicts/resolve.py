@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sync.central.conflicts.evidence import Evidence
 from sync.central.conflicts.resolution import Place, Resolution
 from sync.journey.definitions import ActionRule, Definitions
+from sync.journey.line import at_earlier_arrival
 from sync.journey.model import (
     STAFF,
     Action,
@@ -399,7 +400,7 @@ def _second_label(case: ConflictCase, entry: QueueEntry, *, moves_up: bool) -> D
     if label and label not in (entry.queue_number, *entry.label_aliases):
         changed = replace(changed, label_aliases=(*entry.label_aliases, label))
     if moves_up and arrived_ms is not None:
-        changed = replace(changed, opened_ms=min(arrived_ms, entry.opened_ms))
+        changed = at_earlier_arrival(case.rules, changed, case.evidence.journey, arrived_ms)
     if changed == entry:
         return None
     journey = case.evidence.journey

@@ -154,7 +154,7 @@ def _entry(definitions: Definitions, site: SiteSettings, row: EntryRow) -> Event
 def _kind(definitions: Definitions, row: EntryRow) -> EventType:
     if row.previous is None:
         return EventType.NUMBER_GIVEN
-    if row.sets_right or row.previous == row.state:
+    if row.sets_right or (row.previous == row.state and not row.is_call):
         return EventType.CORRECTED
     # Back in the line, and in a state of a site's own, the entry is as `state` says it.
     return EventType(definitions.queue_to_event.get(row.state, EventType.CORRECTED))

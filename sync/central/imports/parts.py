@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.reasons import MAX_MINUTES, in_plain_words
+from sync.journey.model import LineOrder
 from sync.text import clean
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExamPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An exam, or the desk. `public_label` is what a screen may show."""
+    """An exam, or the desk. `public_label` is what a screen may show. `order` is what its line stands by."""
 
     exam_id: Name
     title: Text | UnsetType = UNSET
@@ -57,6 +58,7 @@ class ExamPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     room: Text | UnsetType | None = UNSET
     minutes: Minutes | UnsetType | None = UNSET
     overnight: bool | UnsetType | None = UNSET
+    order: LineOrder | UnsetType | None = UNSET
 
 
 class PatientPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -72,7 +72,15 @@ def _said(context: ImportContext, part: AppointmentPart, known: BookingRow | Non
     if isinstance(when, RefusedRow):
         return when
     status = known.status if known else context.definitions.fresh_appointment
-    return BookingRow(part.appointment_id, patient_id, exam_id, when, status, known.withdrawn if known else None)
+    row = BookingRow(part.appointment_id, patient_id, exam_id, when, status, known.withdrawn if known else None)
+    return replace(row, **_moved_by_staff(part, known))
+
+
+def _moved_by_staff(part: AppointmentPart, known: BookingRow | None) -> dict[str, str | None]:
+    """The exam of a booking that staff have moved to it. It stays while a document says the same exam as before."""
+    if known is None or known.said_exam_id is None or part.exam_id not in (UNSET, known.said_exam_id):
+        return {}
+    return {"exam_id": known.exam_id, "said_exam_id": known.said_exam_id}
 
 
 def _when(context: ImportContext, part: AppointmentPart, known: Schedule | None) -> Schedule | RefusedRow:

@@ -16,7 +16,7 @@ from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, save
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import day_after, day_before
-from sync.journey.model import Exam, ExamId
+from sync.journey.model import Exam, ExamId, LineOrder
 from sync.journey.moves import follow_exam
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ def take_exam(db: WriteTransaction, part: ExamPart, context: ImportContext | Non
         room=_value(part.room, before.room, _DEFAULT.room),
         minutes=_value(part.minutes, before.minutes, _DEFAULT.minutes),
         overnight=_value(part.overnight, before.overnight, _DEFAULT.overnight),
+        by_booking=before.by_booking if part.order is UNSET else part.order is LineOrder.BOOKING,
     )
     if not put_exam(db, exam):
         return UNCHANGED

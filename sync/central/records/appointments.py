@@ -38,6 +38,7 @@ class Schedule(msgspec.Struct, frozen=True):
 class BookingRow(msgspec.Struct, frozen=True):
     """A booking of any day, with its patient. `withdrawn` is None where the hospital's system has not cancelled it.
 
+    `said_exam_id` is the exam that the hospital's system said, where staff have moved the patient to another one.
     `made_by` is who at the desk has made or moved it by hand; empty where the hospital's system spoke last.
     """
 
@@ -48,13 +49,14 @@ class BookingRow(msgspec.Struct, frozen=True):
     status: str
     withdrawn: Withdrawn | None = None
     made_by: str = ""
+    said_exam_id: str | None = None
 
 
 # With its day first.
 BOOKINGS = Part(
     "booking",
     ("a.site_day", "a.appointment_id", "a.exam_id", "x.public_label", "x.room", "a.status", "a.last_day"),
-    ("a.scheduled_ms", "x.minutes", "x.overnight", "a.all_day"),
+    ("a.scheduled_ms", "x.minutes", "x.overnight", "a.all_day", "x.by_booking"),
 )
 
 
@@ -169,6 +171,7 @@ def write_booking(db: WriteTransaction, booking: BookingRow) -> None:
             "status": booking.status,
             "withdrawn": booking.withdrawn,
             "made_by": booking.made_by,
+            "said_exam_id": booking.said_exam_id,
         },
     )
 
@@ -183,6 +186,14 @@ def set_appointment_status(db: WriteTransaction, appointment_ids: Collection[str
     db.execute(
         f"update appointments set status = :status where appointment_id in {names}",  # noqa: S608 (placeholders only)
         {"status": status, **parameters},
+    )
+
+
+def set_booking_exam(db: WriteTransaction, appointment_id: str, exam_id: str, said_exam_id: str | None) -> None:
+    """Moves a booking to another exam. `said_exam_id` is that of the hospital's system, where it is another one."""
+    db.execute(
+        "update appointments set exam_id = :exam_id, said_exam_id = :said where appointment_id = :appointment_id",
+        {"exam_id": exam_id, "said": said_exam_id, "appointment_id": appointment_id},
     )
 
 
@@ -213,9 +224,10 @@ def bring_bookings_forward(
 
 def booking_of_part(values: tuple[Any, ...]) -> tuple[str, Appointment]:
     """The day and the booking of a row of the part `BOOKINGS`."""
-    day, appointment_id, exam_id, label, room, status, last_day, scheduled_ms, minutes, overnight, all_day = values
+    day, appointment_id, exam_id, label, room, status, last_day, *numbers = values
+    scheduled_ms, minutes, overnight, all_day, by_booking = numbers
     return day, appointment_of_columns(
-        appointment_id, exam_id, label, room, scheduled_ms, status, minutes, overnight, all_day, last_day
+        appointment_id, exam_id, label, room, scheduled_ms, status, minutes, overnight, all_day, last_day, by_booking
     )
 
 
@@ -246,6 +258,7 @@ def appointment_of_columns(
     overnight: int,
     all_day: int,
     last_day: str,
+    by_booking: int,
 ) -> Appointment:
     """A booking from its columns, and those of its exam."""
     return Appointment(
@@ -259,6 +272,7 @@ def appointment_of_columns(
         bool(overnight),
         bool(all_day),
         last_day,
+        bool(by_booking),
     )
 
 
@@ -268,25 +282,34 @@ def _booking(row: Row) -> BookingRow:
     )
     withdrawn = Withdrawn(row["withdrawn"]) if row["withdrawn"] else None
     return BookingRow(
-        row["appointment_id"], row["patient_id"], row["exam_id"], schedule, row["status"], withdrawn, row["made_by"]
+        row["appointment_id"],
+        row["patient_id"],
+        row["exam_id"],
+        schedule,
+        row["status"],
+        withdrawn,
+        row["made_by"],
+        row["said_exam_id"],
     )
 
 
 _ROWS = (
     "select appointment_id, patient_id, exam_id, scheduled_at, scheduled_ms, all_day, site_day, last_day, status,"
-    " withdrawn, made_by from appointments"
+    " withdrawn, made_by, said_exam_id from appointments"
 )
 _COLUMNS = (
     "a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight,"
-    " a.all_day, a.last_day from appointments a join exams e on e.exam_id = a.exam_id"
+    " a.all_day, a.last_day, e.by_booking from appointments a join exams e on e.exam_id = a.exam_id"
 )
 _IN_ORDER = "order by a.all_day, a.scheduled_ms, a.appointment_id"
 _PUT = Writing(
     "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_at, :scheduled_ms, :all_day,"
-    " :site_day, :last_day, :status, :withdrawn, :made_by) on conflict (appointment_id) do update set"
+    " :site_day, :last_day, :status, :withdrawn, :made_by,"
+    " :said_exam_id) on conflict (appointment_id) do update set"
     " exam_id = excluded.exam_id, scheduled_at = excluded.scheduled_at, scheduled_ms = excluded.scheduled_ms,"
     " all_day = excluded.all_day, site_day = excluded.site_day, last_day = excluded.last_day,"
-    " status = excluded.status, withdrawn = excluded.withdrawn, made_by = excluded.made_by",
+    " status = excluded.status, withdrawn = excluded.withdrawn, made_by = excluded.made_by,"
+    " said_exam_id = excluded.said_exam_id",
     Order.FIRST,
 )
 _SET_STATUS = Writing("update appointments set status = :status where appointment_id = :appointment_id")

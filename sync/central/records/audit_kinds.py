@@ -14,6 +14,9 @@ class AuditKind(StrEnum):
     LOOK_ACTION = "look:action"  # in the answer to an action, a refusal with the patient's state among them
     LOOK_QUEUE = "look:queue"
     LOOK_BOARD = "look:board"
+    LOOK_FIND = "look:find"
+    LOOK_DAY = "look:day"
+    LOOK_WORKLIST = "look:worklist"
     LOOK_HISTORY = "look:history"
     LOOK_BINDINGS = "look:bindings"
     LOOK_CASES = "look:exceptions"

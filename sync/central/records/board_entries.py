@@ -32,6 +32,9 @@ class BoardEntry:
     who: str
     kiosk: str | None
     exam_title: str
+    priority_kind: str
+    priority_reason: str
+    note: str
 
 
 def live_entries(db: ReadTransaction, site_day: str, live: Collection[str]) -> list[BoardEntry]:
@@ -103,18 +106,22 @@ def _board_entry(row: Row) -> BoardEntry:
         row["who"] or "",
         row["kiosk"],
         row["title"],
+        row["priority_kind"] or "",
+        row["priority_reason"] or "",
+        row["note"] or "",
     )
 
 
 _SELECT = (
     "select e.*, p.name, p.masked_name, p.birth_date, p.language, j.state as journey_state, j.journey_version,"
     " j.current_queue_id, case when a.all_day = 0 then a.scheduled_ms end as booked_ms, h.happened_ms, h.who,"
-    " k.name as kiosk, x.title"
+    " k.name as kiosk, x.title,"
+    " m.priority_kind, m.priority_reason, m.note"
     " from entries e join patients p on p.patient_id = e.patient_id join journeys j on j.patient_id = e.patient_id"
     " join exams x on x.exam_id = e.exam_id left join appointments a on a.appointment_id = e.appointment_id"
     " left join entry_history h on h.queue_id = e.queue_id and h.change = (select max(c.change) from entry_history c"
     " where c.queue_id = e.queue_id and (c.previous is null or c.previous <> c.new))"
-    " left join kiosks k on k.kiosk_id = h.who"
+    " left join kiosks k on k.kiosk_id = h.who left join entry_marks m on m.queue_id = e.queue_id"
 )
 # The ended entries of a day with their place among those of their exam: the last change comes first. It is left open.
 _LAST = (

@@ -20,9 +20,10 @@ from sync.central.store.transactions import (
     each_of,
 )
 from sync.journey.definitions import Definitions
+from sync.journey.line import stands_ms
 from sync.journey.model import Journey, PatientId, QueueEntry
 
-ENTRY_COLUMNS = 18  # of the table
+ENTRY_COLUMNS = 19  # of the table
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -32,7 +33,7 @@ ENTRIES = Part(
         *("e.queue_id", "e.exam_id", "e.exam_name", "e.room", "e.state", "e.queue_number", "e.label_aliases"),
         *("e.appointment_id", "e.moved_from", "e.moved_from_room"),
     ),
-    ("e.leg", "e.opened_ms", "e.priority", "e.minutes", "e.overnight"),
+    ("e.leg", "e.opened_ms", "e.priority", "e.minutes", "e.overnight", "e.line_ms"),
 )
 
 
@@ -210,7 +211,7 @@ def those_ahead(definitions: Definitions, site_day: str, entry: QueueEntry) -> t
         "site_day": site_day,
         "exam_id": entry.exam_id,
         "priority": entry.priority,
-        "opened_ms": entry.opened_ms,
+        "line_ms": stands_ms(entry),
         "queue_id": entry.queue_id,
     }
 
@@ -234,22 +235,6 @@ def count_entries_by_state(db: ReadTransaction, site_day: str) -> dict[str, int]
         "select state, count(*) as rows from entries where site_day = :site_day group by state", site_day=site_day
     )
     return {row["state"]: row["rows"] for row in rows}
-
-
-def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
-    """The queue id of the entry that bears a number on that day, as its own or as an alias; None for no entry.
-
-    The entry `but` does not count.
-    """
-    rows = db.rows(
-        "select queue_id, queue_number, label_aliases from entries where site_day = :site_day"
-        " and queue_number = :number union all select queue_id, queue_number, label_aliases from entries"
-        " where site_day = :site_day and label_aliases <> '[]'",
-        site_day=site_day,
-        number=number,
-    )
-    with_number = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
-    return next((str(row["queue_id"]) for row in with_number if row["queue_id"] != but), None)
 
 
 def unfinished_numbers(
@@ -283,6 +268,7 @@ def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fr
         "appointment_id": entry.appointment_id,
         "moved_from": entry.moved_from,
         "moved_from_room": entry.moved_from_room,
+        "line_ms": stands_ms(entry),
     }
     for number in (entry.queue_number, *entry.label_aliases):
         db.learn(_FREE_ON, number, "")
@@ -328,6 +314,7 @@ def entry_of_row(row: Sequence[Any] | Row) -> QueueEntry:
         appointment_id,
         moved_from,
         moved_from_room,
+        line_ms,
     ) = row[:ENTRY_COLUMNS]
     return QueueEntry(
         queue_id,
@@ -345,13 +332,14 @@ def entry_of_row(row: Sequence[Any] | Row) -> QueueEntry:
         appointment_id,
         moved_from,
         moved_from_room,
+        _own_place(opened_ms, line_ms),
     )
 
 
 def entry_of_part(values: tuple[Any, ...]) -> QueueEntry:
     """An entry from a row of the part `ENTRIES`."""
     queue_id, exam_id, exam_name, room, state, number, aliases, appointment_id, moved_from, moved_room = values[:10]
-    leg, opened_ms, priority, minutes, overnight = values[10:]
+    leg, opened_ms, priority, minutes, overnight, line_ms = values[10:]
     return QueueEntry(
         queue_id,
         exam_id,
@@ -368,7 +356,13 @@ def entry_of_part(values: tuple[Any, ...]) -> QueueEntry:
         appointment_id,
         moved_from,
         moved_room,
+        _own_place(opened_ms, line_ms),
     )
+
+
+def _own_place(opened_ms: int, line_ms: int) -> int | None:
+    """The time by which an entry stands, where that is not the time of arrival."""
+    return None if line_ms == opened_ms else line_ms
 
 
 def _is_ahead(line: tuple[tuple[str, bool], ...]) -> str:
@@ -379,7 +373,7 @@ def _is_ahead(line: tuple[tuple[str, bool], ...]) -> str:
 
 
 # The columns by which a line is sorted, and whether the highest value comes first: `place_in_line()` in SQL.
-_LINE = (("priority", True), ("opened_ms", False), ("queue_id", False))
+_LINE = (("priority", True), ("line_ms", False), ("queue_id", False))
 _IS_AHEAD = _is_ahead(_LINE)
 _in_line = lru_cache(maxsize=8)(lambda states: any_of("state", states))
 
@@ -389,13 +383,13 @@ _CHANGE = Writing(
     "update entries set site_day = :site_day, exam_id = :exam_id, exam_name = :exam_name, room = :room,"
     " state = :state, label_aliases = :label_aliases, priority = :priority, minutes = :minutes,"
     " overnight = :overnight, opened_ms = :opened_ms, appointment_id = :appointment_id,"
-    " moved_from = :moved_from, moved_from_room = :moved_from_room where queue_id = :queue_id",
+    " moved_from = :moved_from, moved_from_room = :moved_from_room, line_ms = :line_ms where queue_id = :queue_id",
     Order.CHANGES,
 )
 _SET_STATE = Writing("update entries set state = :state where queue_id = :queue_id", Order.CHANGES)
 _ADD = Writing(
     "insert into entries values (:queue_id, :patient_id, :visit_id, :site_day, :exam_id, :exam_name, :room, :state,"
     " :queue_number, :label_aliases, :leg, :priority, :minutes, :overnight, :opened_ms, :appointment_id,"
-    " :moved_from, :moved_from_room)",
+    " :moved_from, :moved_from_room, :line_ms)",
     Order.SECOND,
 )

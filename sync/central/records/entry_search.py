@@ -54,7 +54,7 @@ def find_entries(
     """
     names, parameters = any_of("state", states)
     exact = patient_named(db, text) if text is not None else None
-    condition, wanted = ("1 = 1", {}) if text is None else _meaning(text, by_name)
+    condition, wanted = ("1 = 1", {}) if text is None else meaning(text, by_name=by_name)
     # Only the entries of one day are compared, so the folded names need no index.
     rows = db.execute(
         "with listed as (select e.*, p.masked_name, j.state as journey_state, row_number() over ("  # noqa: S608
@@ -81,14 +81,17 @@ def _listed(row: Row) -> ListedEntry:
     return ListedEntry(entry_of_row(row), row["patient_id"], row["masked_name"], row["journey_state"])
 
 
-def _meaning(text: str, by_name: bool) -> tuple[str, dict[str, str]]:
-    """The SQL condition that an entry is what a person means by a text, and its parameters."""
+def meaning(text: str, *, by_name: bool, by_number: bool = True) -> tuple[str, dict[str, str]]:
+    """The SQL condition that an entry `e` of a patient `p` is what a person means by a text, and its parameters.
+
+    Without `by_number` the patient alone is compared.
+    """
     folded = fold(text)
     # A hyphen alone names nobody. SQLite refuses a pattern of 50,000 bytes, and nobody types a thousand letters.
     if not folded or len(folded) > _LONGEST:
         return "1 = 0", {}
     terms, parameters = ["p.id_folded = :folded"], {"folded": folded}
-    for place, number in enumerate(queue_numbers_of(folded)):
+    for place, number in enumerate(queue_numbers_of(folded) if by_number else ()):
         terms.append(f"e.queue_number = :number{place} or e.label_aliases like :alias{place}")
         parameters |= {f"number{place}": number, f"alias{place}": f'%"{number}"%'}
     if by_name:

@@ -35,7 +35,8 @@ class HistoryPlace:
 class EntryRow:
     """A change of a queue entry. The columns of the entry are its present ones, `state` is that after the change.
 
-    `sets_right`: a correction by staff, or something taken back. `before` is the place of the last row of the entry.
+    `sets_right`: a correction by staff, or something taken back. `is_call`: one more call. `before` is the place of the
+    last row of the entry.
     """
 
     place: HistoryPlace
@@ -48,6 +49,7 @@ class EntryRow:
     previous: str | None
     state: str
     sets_right: bool
+    is_call: bool
     exam_id: str
     appointment_id: str | None
     queue_number: str
@@ -160,9 +162,11 @@ def _entries(db: ReadTransaction, after: int, until: int) -> Sequence[EventRow]:
         " left join entry_history b on b.queue_id = h.queue_id and (b.change, b.position) ="
         " (select p.change, p.position from entry_history p where p.queue_id = h.queue_id"
         " and (p.change, p.position) < (h.change, h.position) order by p.change desc, p.position desc limit 1)"
-        " where h.change > :after and h.change <= :until order by h.change, h.position",
+        " where h.change > :after and h.change <= :until"
+        " and not (h.previous = h.new and h.reason like :priority) order by h.change, h.position",
         after=after,
         until=until,
+        priority=f"{BuiltIn.SET_PRIORITY}%",  # what staff know of a patient is none of the other system
         **parameters,
     )
     return [
@@ -177,6 +181,7 @@ def _entries(db: ReadTransaction, after: int, until: int) -> Sequence[EventRow]:
             row["previous"],
             row["new"],
             bool(row["sets_right"]),
+            row["previous"] == row["new"] and row["reason"] == BuiltIn.CALL_AGAIN,
             row["exam_id"],
             row["appointment_id"],
             row["queue_number"],

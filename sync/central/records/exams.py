@@ -38,9 +38,10 @@ def put_exam(db: WriteTransaction, exam: Exam) -> bool:
     if read_exam(db, exam.exam_id) == exam:
         return False
     db.execute(
-        "insert into exams values (:exam_id, :title, :public_label, :room, :minutes, :overnight)"
+        "insert into exams values (:exam_id, :title, :public_label, :room, :minutes, :overnight, :by_booking)"
         " on conflict (exam_id) do update set title = excluded.title, public_label = excluded.public_label,"
-        " room = excluded.room, minutes = excluded.minutes, overnight = excluded.overnight",
+        " room = excluded.room, minutes = excluded.minutes, overnight = excluded.overnight,"
+        " by_booking = excluded.by_booking",
         {
             "exam_id": exam.exam_id,
             "title": exam.title,
@@ -48,15 +49,18 @@ def put_exam(db: WriteTransaction, exam: Exam) -> bool:
             "room": exam.room,
             "minutes": exam.minutes,
             "overnight": int(exam.overnight),
+            "by_booking": int(exam.by_booking),
         },
     )
     return True
 
 
-def exam_of_row(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
+def exam_of_row(
+    exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int, by_booking: int
+) -> Exam:
     """An exam from the columns of the table, in their order."""
-    return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))
+    return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight), bool(by_booking))
 
 
 _EXAM: Question[str, Exam | None] = Question()
-_EXAMS = "select exam_id, title, public_label, room, minutes, overnight from exams"
+_EXAMS = "select exam_id, title, public_label, room, minutes, overnight, by_booking from exams"

@@ -192,6 +192,7 @@ def add_transitions(
                 "action": row.action,
                 "trigger_type": row.trigger_type,
                 "source": provenance.source,
+                "who": provenance.who,
                 "metadata": metadata,
                 "happened_ms": provenance.happened_ms,
                 "recorded_ms": provenance.recorded_ms,
@@ -251,7 +252,7 @@ def _recorded(row: Row) -> RecordedTransition:
 _OF_VISIT: Question[str, tuple[PastTransition, ...]] = Question()
 _ADD = Writing(
     "insert into transitions values (:change, :position, :patient_id, :visit_id, :leg, :action_id, :from_state,"
-    " :to_state, :action, :trigger_type, :source, :metadata, :happened_ms, :recorded_ms, :time_quality)"
+    " :to_state, :action, :trigger_type, :source, :who, :metadata, :happened_ms, :recorded_ms, :time_quality)"
 )
 _ADD_OF_ENTRY = Writing(
     "insert into entry_history values (:change, :position, :queue_id, :patient_id, :action_id, :previous, :new,"

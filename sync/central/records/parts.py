@@ -11,7 +11,7 @@ from typing import Any
 from sync.central.store.transactions import ReadTransaction
 
 _TEXTS = 12  # of the part that has most of them
-_NUMBERS = 5
+_NUMBERS = 6  # likewise
 _FIRST_NUMBER = 1 + _TEXTS
 
 

@@ -4,17 +4,31 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
+from sync.central.records.entry_marks import NoteMark, PriorityMark
 from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, Writing, each_of
 from sync.journey.model import Decision, Journey, PatientId
 from sync.journey.take_back import Before, before
 
 
-class WayBack(msgspec.Struct, frozen=True):
+class MovedBooking(msgspec.Struct, frozen=True):
+    """The exam of a booking before a press moved it to the exam `to`, and the exam that the hospital's system said."""
+
+    appointment_id: str
+    exam_id: str
+    said_exam_id: str | None
+    to: str
+
+
+class WayBack(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one press has changed, as it was before. A part that it did not change is None."""
 
     journey: Before | None = None
+    booking: MovedBooking | None = None
+    priority: PriorityMark | None = None
+    note: NoteMark | None = None
 
 
 class Press(msgspec.Struct, frozen=True):
@@ -45,29 +59,20 @@ class UndoablePress:
     at_ms: int
 
 
-def press_of(
-    journey: Journey, decision: Decision, action: str, action_id: str | None, who: str, at_ms: int, change: int
-) -> Press:
-    """The press that has led from a journey to a decision, under its change number."""
+def way_back(journey: Journey, decision: Decision, marks: WayBack) -> WayBack:
+    """The way back from a decision on a journey. `marks` are the parts of it beside the journey."""
+    return replace(marks, journey=before(journey, decision))
+
+
+def entry_of(decision: Decision) -> str | None:
+    """The entry that a press has opened or changed; None for a booking without one."""
     changes, opened = decision.entry_changes, decision.opened
-    touched = opened.queue_id if opened else changes[0].queue_id if changes else None
-    return Press(
-        action_id or "",
-        journey.patient_id,
-        touched,
-        action,
-        who,
-        at_ms,
-        change,
-        decision.journey.site_day,
-        WayBack(before(journey, decision)),
-        decision.journey.journey_version,
-    )
+    return opened.queue_id if opened else changes[0].queue_id if changes else None
 
 
 def add_press(db: WriteTransaction, press: Press) -> None:
     """Records a press."""
-    way_back = press.way_back
+    change = press.way_back.journey
     db.write(
         _ADD,
         {
@@ -79,8 +84,8 @@ def add_press(db: WriteTransaction, press: Press) -> None:
             "at_ms": press.at_ms,
             "change": press.change,
             "site_day": press.site_day,
-            "before": msgspec.json.encode(way_back).decode(),
-            "from_version": way_back.journey.journey_version if way_back.journey else None,
+            "before": msgspec.json.encode(press.way_back).decode(),
+            "from_version": change.journey_version if change else None,
             "holds_version": press.holds_version,
         },
     )
@@ -93,13 +98,17 @@ def read_press(db: ReadTransaction, action_id: str) -> Press | None:
 
 
 def undoable_presses(db: ReadTransaction, patient_ids: Collection[str]) -> dict[str, UndoablePress]:
-    """The presses on entries of these patients after which nothing newer has happened, by the entry."""
+    """The presses on entries of these patients after which nothing newer has happened, by the entry.
+
+    A note is none of the journey: the press that wrote it can be undone while the note is as it left it.
+    """
     names, parameters = each_of("patient", patient_ids)
     rows = db.rows(
         "select p.queue_id, p.action_id, p.action, p.who, p.at_ms from presses p"  # noqa: S608
         " join journeys j on j.patient_id = p.patient_id and j.site_day = p.site_day"
         f" where p.patient_id in {names} and p.queue_id is not null and p.undone_ms is null"
-        " and p.holds_version = j.journey_version",
+        " and (p.holds_version = j.journey_version or exists (select 1 from entry_marks m"
+        " where m.queue_id = p.queue_id and m.note_action = p.action_id)) order by p.change",
         **parameters,
     )
     return {row["queue_id"]: UndoablePress(row["action_id"], row["action"], row["who"], row["at_ms"]) for row in rows}

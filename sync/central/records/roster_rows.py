@@ -23,7 +23,7 @@ _ENTRIES = f"""select e.* from journeys j
     join entries e on e.patient_id = j.patient_id and e.site_day = j.site_day
     where {_SPAN}"""  # noqa: S608
 _BOOKINGS = f"""select a.patient_id, a.site_day, a.appointment_id, a.exam_id, x.public_label, x.room, a.scheduled_ms,
-    a.status, x.minutes, x.overnight, a.all_day, a.last_day
+    a.status, x.minutes, x.overnight, a.all_day, a.last_day, x.by_booking
     from journeys j join appointments a on a.patient_id = j.patient_id join exams x on x.exam_id = a.exam_id
     where {_SPAN} and (a.site_day >= j.site_day or a.site_day >= :today) and a.site_day < :end"""  # noqa: S608
 _BINDINGS = f"""select b.patient_id, b.binding_id, h.key_id, h.uid_hash from journeys j
@@ -91,7 +91,7 @@ def _read_parts(db: ReadTransaction, day: _Day, span: dict[str, int]) -> _Parts:
     parts = _Parts()
     for row in db.rows_at_once(_ENTRIES, ENTRY_COLUMNS, span):
         parts.entries[row[1]].append(entry_of_row(row))
-    for patient_id, site_day, *booking in db.rows_at_once(_BOOKINGS, 12, {**span, "today": day.today, "end": day.end}):
+    for patient_id, site_day, *booking in db.rows_at_once(_BOOKINGS, 13, {**span, "today": day.today, "end": day.end}):
         parts.bookings[patient_id].append((site_day, appointment_of_columns(*booking)))
     for patient_id, *binding in db.rows_at_once(_BINDINGS, 4, span):
         parts.bindings[patient_id].append(BindingRow(*binding))

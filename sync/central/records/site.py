@@ -23,7 +23,7 @@ SITE = Part(
         *("i.server_incarnation", "x.exam_id", "x.title", "x.public_label", "x.room"),
         "s.deciders",
     ),
-    ("s.refuse_short_uids", "x.minutes", "x.overnight"),
+    ("s.refuse_short_uids", "x.minutes", "x.overnight", "x.by_booking"),
 )
 SITE_SOURCE = "from site s join exams x on x.exam_id = s.desk_exam_id join incarnation i on i.id = s.id"
 _SITE_QUERY = SITE.of(SITE_SOURCE)
@@ -174,13 +174,13 @@ def set_demo(db: WriteTransaction, *, is_demo: bool) -> None:
 def _settings(row: tuple[Any, ...]) -> SiteSettings:
     # Cached by the row itself: every request needs the settings, and they hardly ever change.
     site_id, name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *rest = row
-    exam_id, title, public_label, room, deciders_text, refuse_short_uids, minutes, overnight = rest
+    exam_id, title, public_label, room, deciders_text, refuse_short_uids, minutes, overnight, by_booking = rest
     deciders = read_deciders(deciders_text)
     site = Site(
         name=name,
         timezone=timezone,
         day_starts_at=day_starts_at,
-        walk_in=exam_of_row(exam_id, title, public_label, room, minutes, overnight),
+        walk_in=exam_of_row(exam_id, title, public_label, room, minutes, overnight, by_booking),
         languages=_languages.decode(languages),
         refuse_short_uids=bool(refuse_short_uids),
         decided_elsewhere=decided_elsewhere(deciders),

@@ -12,6 +12,7 @@ from sync.central.records.board_entries import (
     patients_changed_after,
 )
 from sync.central.records.exams import all_exams
+from sync.central.records.presses import undoable_presses
 from sync.central.records.site import read_site
 from sync.central.services.board_picture import ENDED_KEPT, BoardExam, Picture, ReadAgain
 from sync.central.services.board_rows import RowMaker
@@ -19,7 +20,6 @@ from sync.central.store.transactions import ReadTransaction
 from sync.journey.definitions import Definitions
 
 _MOST_CHANGED = 500  # patients: of more, the whole is read again
-_ARRIVAL = "arrival"
 
 
 def read_after(centre: Centre, before: Picture | None) -> ReadAgain:
@@ -29,8 +29,10 @@ def read_after(centre: Centre, before: Picture | None) -> ReadAgain:
         site, change = read_site(db), db.latest_change()
         day = site.day(now_ms)
         patients = _changed(db, before, day, change)
-        maker = RowMaker(centre.definitions, site)
         entries, of_patients = _entries(db, centre.definitions, day, patients)
+        shown = dict.fromkeys(each.patient_id for each in entries)
+        presses = undoable_presses(db, shown) if shown else {}
+        maker = RowMaker(centre.definitions, site, presses)
         rows = list(maker.rows(entries, of_patients))
         counts = count_entries_of_exams(db, day) if patients is None or patients else _counts(before)
         return ReadAgain(change, day, site.site.timezone, now_ms, _exams(db, counts), rows, patients)
@@ -61,7 +63,7 @@ def _exams(db: ReadTransaction, counts: Mapping[str, Mapping[str, int]]) -> dict
     """Every exam in the order of their titles, with its numbers."""
     exams = sorted(all_exams(db).values(), key=lambda each: (each.title, each.exam_id))
     return {
-        each.exam_id: BoardExam(each.exam_id, each.title, each.room, _ARRIVAL, counts.get(each.exam_id, {}))
+        each.exam_id: BoardExam(each.exam_id, each.title, each.room, each.order, counts.get(each.exam_id, {}))
         for each in exams
     }
 

@@ -1,19 +1,24 @@
 """The rows of a board: one queue entry each, as staff see it, and what the rules allow on it now."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 from msgspec.structs import replace
 
 from sync.central.records.board_entries import BoardEntry
+from sync.central.records.presses import UndoablePress
 from sync.central.records.site import SiteSettings
 from sync.central.services.current_state import estimated_wait
 from sync.central.services.doers import doer
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.line import stands_ms
 from sync.journey.meaning import waits
 from sync.journey.model import Journey, PatientId, QueueEntry, QueueId
 from sync.journey.rules import place_in_line, staff_actions_on
+
+NO_PRESSES: Mapping[str, UndoablePress] = MappingProxyType({})
 
 
 class OtherEntry(msgspec.Struct, frozen=True):
@@ -97,9 +102,13 @@ class PlacedRow(msgspec.Struct, frozen=True):
 class RowMaker:
     """Makes the rows of entries of one moment."""
 
-    def __init__(self, definitions: Definitions, site: SiteSettings) -> None:
+    def __init__(
+        self, definitions: Definitions, site: SiteSettings, presses: Mapping[str, UndoablePress] = NO_PRESSES
+    ) -> None:
+        """`presses` are those that can be undone, by the entry."""
         self._definitions = definitions
         self._zone = site.site.timezone
+        self._presses = presses
         self._elsewhere = site.site.decided_elsewhere
         self._allowed: dict[tuple[str, str, bool], tuple[str, ...]] = {}
 
@@ -131,11 +140,11 @@ class RowMaker:
             queue_number=entry.queue_number,
             label_aliases=entry.label_aliases,
             priority=entry.priority,
-            priority_kind="",
-            priority_reason="",
-            note="",
+            priority_kind=shown.priority_kind,
+            priority_reason=shown.priority_reason,
+            note=shown.note,
             opened_at=opened_at,
-            line_at=opened_at,
+            line_at=iso(stands_ms(entry), zone),
             booked_at=iso(shown.booked_ms, zone) if shown.booked_ms is not None else None,
             since=iso(shown.since_ms, zone),
             by=by.name,
@@ -151,9 +160,16 @@ class RowMaker:
             others=tuple(_other(each) for each in of_patient if each.entry.queue_id != entry.queue_id),
             actions=self._actions(shown),
             states=tuple(s for s in self._definitions.queue_states if s != entry.state) if is_live else (),
-            undo=None,
+            undo=self._undo(entry.queue_id),
         )
         return PlacedRow(row, entry, shown.since_ms)
+
+    def _undo(self, queue_id: str) -> Undoable | None:
+        press = self._presses.get(queue_id)
+        if press is None:
+            return None
+        by = doer(press.who, None)
+        return Undoable(press.action_id, press.action, iso(press.at_ms, self._zone), by.name)
 
     def _actions(self, shown: BoardEntry) -> tuple[str, ...]:
         is_current = shown.entry.queue_id == shown.current_queue_id

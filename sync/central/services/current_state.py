@@ -101,7 +101,7 @@ def current_state(
     state = CurrentState(
         journey.state,
         [_queue_detail(db, definitions, journey, e, ahead) for e in journey.entries if e.state in definitions.listed],
-        [_appointment_detail(appointment, site) for appointment in journey.appointments],
+        [appointment_detail(appointment, site) for appointment in journey.appointments],
         offered(definitions, site, journey, actor),
         iso(now_ms, zone),
         journey.journey_version,
@@ -158,7 +158,8 @@ def _queue_detail(
     )
 
 
-def _appointment_detail(appointment: Appointment, site: SiteSettings) -> AppointmentDetail:
+def appointment_detail(appointment: Appointment, site: SiteSettings) -> AppointmentDetail:
+    """A booking in the form of the public interface."""
     at_ms = appointment.scheduled_ms
     return AppointmentDetail(
         appointment.appointment_id,

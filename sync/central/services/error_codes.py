@@ -28,6 +28,7 @@ CODES: Mapping[str, ErrorCode] = {
     "unusable_card": ErrorCode(_BAD, "No kiosk accepts this card, so it is neither bound nor blocked."),
     "missing_patient_id": ErrorCode(_BAD, "A staff token names no patient."),
     "unknown_state": ErrorCode(_BAD, "The request names no queue state, or a word of the other system no state."),
+    "unknown_priority": ErrorCode(_BAD, "The definitions have no priority of this kind."),
     "same_patient": ErrorCode(_BAD, "Both records are one patient's already."),
     "unknown_command": ErrorCode(_BAD, "A message of the socket is no command."),
     "https_only": ErrorCode(_BAD, "The request came unencrypted from another machine, beside the centre's proxy."),
@@ -37,6 +38,9 @@ CODES: Mapping[str, ErrorCode] = {
     "wrong_password": ErrorCode(HTTPStatus.FORBIDDEN, "The login name or the password is wrong."),
     "account_disabled": ErrorCode(HTTPStatus.FORBIDDEN, "The password is right, and the account is disabled."),
     "weak_password": ErrorCode(_BAD, "A new password is too short, too long, or one that many people have."),
+    "login_taken": ErrorCode(_CONFLICT, "Another account has the login name."),
+    "code_unknown": ErrorCode(HTTPStatus.FORBIDDEN, "There is no such code, or it is used or too old."),
+    "last_administrator": ErrorCode(_CONFLICT, "The account is the last one in use that may administer."),
     "too_many_tries": ErrorCode(
         HTTPStatus.TOO_MANY_REQUESTS, "Too many tries were wrong: Retry-After says when to try again."
     ),
@@ -54,6 +58,7 @@ CODES: Mapping[str, ErrorCode] = {
     "card_blocked": ErrorCode(_CONFLICT, "The card was reported lost, or is blocked already."),
     "decided_elsewhere": ErrorCode(_CONFLICT, "The hospital's other system decides this action."),
     "decided_here": ErrorCode(_CONFLICT, "A word of the hospital's other system is about an action of the centre's."),
+    "already_in_line": ErrorCode(_CONFLICT, "The patient has another live entry in the line of this exam."),
     "entry_changed": ErrorCode(_CONFLICT, "The entry is in another state than `seen_state`: `entry` has it."),
     "line_moved": ErrorCode(_CONFLICT, "The entry is not the first one of the line any more: `next` is."),
     "not_undoable": ErrorCode(_CONFLICT, "Something newer has happened, or the press was undone: `after` has it."),

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from sync.central.records.appointments import read_booking
 from sync.central.records.cases import (
     ALL_CASES,
     CaseFilter,
@@ -15,6 +16,7 @@ from sync.central.records.cases import (
     settled_cases,
 )
 from sync.central.records.exams import read_exam
+from sync.central.records.kiosks import read_kiosk
 from sync.central.records.quarantine import read_quarantined_body
 from sync.central.records.site import SiteDay, SiteSettings
 from sync.central.records.verdicts import latest_verdict
@@ -167,8 +169,6 @@ def case_view(
     `journey` is the patient's, where the case is about a patient.
     """
     waiting = waiting_of_case(db, case.exception_id)
-    exam_id = (case.detail.get("shown") or {}).get("exam_id")
-    exam = read_exam(db, exam_id) if exam_id else None
     return CaseView(
         **msgspec.structs.asdict(_shown(db, case, site, names_in(db, [case]))),
         settled_by=case.settled_by,
@@ -181,7 +181,7 @@ def case_view(
         now=current_state(db, definitions, site, journey, STAFF, now_ms) if journey else None,
         may=settlements_of(case, waiting),
         quarantined=_unread(db, case.exception_id),
-        showed=kiosk_showed(definitions, case.detail, exam.public_label if exam else ""),
+        showed=_showed(db, definitions, case),
         exams=_exam_titles(db, case.detail),
     )
 
@@ -225,6 +225,17 @@ def _settled(db: ReadTransaction, case: InboxCase, site: SiteSettings, names: Na
         settlement=case.settlement or {},
         settled_at=iso(case.settled_ms or 0, site.site.timezone),
     )
+
+
+def _showed(db: ReadTransaction, definitions: Definitions, case: InboxCase) -> KioskShowed | None:
+    shown = case.detail.get("shown") or {}
+    booked = [found for each in shown.get("appointment_ids", ())[:1] if (found := read_booking(db, each))]
+    exam_id = shown.get("exam_id") or next((each.exam_id for each in booked), None)
+    exam = read_exam(db, exam_id) if exam_id else None
+    kiosk = read_kiosk(db, case.kiosk_id) if case.kiosk_id else None
+    granted = definitions.granted(kiosk.grants) if kiosk else ()
+    label, is_stranger = exam.public_label if exam else "", case.code == Code.UNKNOWN_CARD
+    return kiosk_showed(definitions, case.detail, label, granted, is_stranger=is_stranger)
 
 
 def _exam_titles(db: ReadTransaction, detail: Mapping[str, Any]) -> dict[str, str]:

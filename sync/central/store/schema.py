@@ -83,7 +83,8 @@ _SITE = (
         public_label text not null,        -- what a screen may show; the title may reveal a diagnosis
         room text not null,
         minutes bigint not null,           -- planned length
-        overnight bigint not null          -- 1: its queue entries outlast the day's end
+        overnight bigint not null,         -- 1: its queue entries outlast the day's end
+        by_booking bigint not null         -- 1: its line stands by the booked times, 0: by the times of arrival
     )""",
 )
 
@@ -155,7 +156,8 @@ _PATIENTS = (
         last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
         withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
-        made_by text not null              -- who at the desk made or moved it by hand; empty: the hospital's system did
+        made_by text not null,             -- who at the desk made or moved it by hand; empty: the hospital's system did
+        said_exam_id text                  -- the exam that the hospital's system said, where staff moved the booking
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",
@@ -194,12 +196,13 @@ _JOURNEYS = (
         opened_ms bigint not null,
         appointment_id text references appointments (appointment_id),  -- null: without a booking
         moved_from text not null,          -- name of the exam on the ticket, where it has another one now; else empty
-        moved_from_room text not null      -- room on the ticket, where the patient waits at another one now; else empty
+        moved_from_room text not null,     -- room on the ticket, where the patient waits at another one now; else empty
+        line_ms bigint not null            -- the time by which it stands in its line
     )""",
     "create index entries_of_patient on entries (patient_id, site_day)",
     "create index entries_of_booking on entries (appointment_id) where appointment_id is not null",
     # With the place in the line, so that the people ahead are counted in the index alone.
-    "create index entries_of_line on entries (site_day, exam_id, state, priority, opened_ms)",
+    "create index entries_of_line on entries (site_day, exam_id, state, priority, line_ms)",
     # Every new number is looked up among those of the day and among the live ones of all days.
     "create index entries_by_number on entries (queue_number, site_day, state)",
     # Few entries have a second number.
@@ -236,6 +239,7 @@ _JOURNEYS = (
         action text not null,
         trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync, system_auto or legacy
         source text not null,              -- rest, websocket, centre, legacy, or a kiosk's id
+        who text not null,                 -- as in entry_history
         metadata text not null,            -- JSON; a card appears as its hashes
         happened_ms bigint not null,
         recorded_ms bigint not null,

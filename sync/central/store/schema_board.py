@@ -17,6 +17,16 @@ BOARD_TABLES = (
         undone_ms bigint,                  -- null: in force
         undone_version bigint              -- journey_version before the undo
     )""",
+    # What staff keep of an entry. It never leaves the centre but to staff.
+    """create table entry_marks (
+        queue_id text primary key references entries (queue_id),
+        priority_kind text not null,       -- a kind of the definitions; empty without one
+        priority_reason text not null,
+        note text not null,                -- empty without one
+        note_by text not null,
+        note_ms bigint,
+        note_action text                   -- the press that left the note as it is
+    )""",
     "create index presses_of_patient on presses (patient_id, holds_version)",
     "create index presses_by_day on presses (site_day)",
 )

@@ -37,7 +37,10 @@ class Mappings(msgspec.Struct, frozen=True):
 
 
 class StateDefinitions(msgspec.Struct, frozen=True):
-    """The states and actions of the site, in their order, and {state: {action: next state}}."""
+    """The states and actions of the site, in their order, and {state: {action: next state}}.
+
+    `priorities` are the kinds for which staff let a patient go first, and whether they have to say why.
+    """
 
     definitions_version: int
     journey_states: tuple[str, ...]
@@ -46,6 +49,7 @@ class StateDefinitions(msgspec.Struct, frozen=True):
     staff_actions: tuple[str, ...]
     state_transitions: Mapping[str, Mapping[str, str]]
     mappings: Mappings
+    priorities: Mapping[str, bool]
 
 
 class WhosePatient(msgspec.Struct, frozen=True):
@@ -166,6 +170,7 @@ def definitions_document(definitions: Definitions) -> Outgoing:
         definitions.actions_by("staff"),
         definitions.state_transitions(),
         Mappings(dict(definitions.queue_to_journey), dict(definitions.journey_to_queue)),
+        {kind: priority.needs_reason for kind, priority in definitions.priorities.items()},
     )
     return publish(AboutNobody(shown))
 

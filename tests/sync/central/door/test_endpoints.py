@@ -31,6 +31,7 @@ STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/pe
 OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-journey/perform_action/"
 BOARD = f"{API}/board/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
+PEOPLE = f"{API}/people/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
 SESSION, ME = f"{API}/session/", f"{API}/me/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
@@ -87,6 +88,10 @@ def of_nobody(_: MarkedOnline) -> dict[str, str]:
     return {"patient_id": "nobody", "binding_id": new_id(), "queue_id": new_id(), "exception_id": new_id()}
 
 
+def of_no_account(_: MarkedOnline) -> dict[str, str]:
+    return {"account_id": new_id(), "code_id": new_id(), "session_id": "0123456789ab"}
+
+
 def of_read_card(marked: MarkedOnline) -> dict[str, str]:
     """A wait for which the kiosk has read Clara's card."""
     card, now_ms, ask_id = (
@@ -129,6 +134,16 @@ ASKED = {
     "own sessions": ask("GET", f"{ME}sessions/"),
     "end of an own session": ask("DELETE", f"{ME}sessions/<session_id>/", of=lambda _: {"session_id": "none"}),
     "own password": ask("POST", f"{ME}password/", current="none", password="no password of anybody"),
+    "code": ask("POST", f"{API}/welcome/check/", code="none"),
+    "welcome": ask("POST", f"{API}/welcome/", code="none", password="no password of anybody"),
+    "people": ask("GET", PEOPLE),
+    "invitation": ask("POST", f"{PEOPLE}invitations/", duties=["reception"]),
+    "code withdrawn": ask("DELETE", f"{PEOPLE}codes/<code_id>/", of=of_no_account),
+    "person": ask("PATCH", f"{PEOPLE}<account_id>/", of=of_no_account, name="Nobody"),
+    "unlock": ask("POST", f"{PEOPLE}<account_id>/unlock/", of=of_no_account),
+    "reset": ask("POST", f"{PEOPLE}<account_id>/reset/", of=of_no_account),
+    "sessions": ask("DELETE", f"{PEOPLE}<account_id>/sessions/", of=of_no_account),
+    "session of a person": ask("DELETE", f"{PEOPLE}<account_id>/sessions/<session_id>/", of=of_no_account),
     "visit": ask("GET", f"{API}/visit/"),
     "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
     "newer token": ask("POST", f"{API}/token/renew/"),
@@ -140,6 +155,11 @@ ASKED = {
     "board": ask("GET", BOARD, ANNA),
     "board of an exam": ask("GET", BOARD, query={"exams": "desk"}),
     "board of no exam": ask("GET", BOARD, query={"exams": "nowhere"}),
+    "find for a board by name": ask("POST", BOARD + "find/", ANNA, q="quix"),
+    "find for a board by card": ask("POST", BOARD + "find/", CLARA, tag_id=CARDS[CLARA]),
+    "find nobody for a board": ask("POST", BOARD + "find/", q="nobody of this name"),
+    "day": ask("GET", PATIENTS + "<patient_id>/day/", ANNA, of=of_anna),
+    "day of nobody": ask("GET", PATIENTS + "<patient_id>/day/", of=of_nobody),
     "exams of the board": ask("GET", BOARD + "exams/"),
     "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
     "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),
@@ -150,6 +170,14 @@ ASKED = {
     "call of the next": press(QUEUE + "call-next/", ANNA, within=annas_entry, exam_id="blood", room="7"),
     "call of one who is not the next": press(QUEUE + "call-next/", ANNA, within=annas_entry, exam_id="desk"),
     "call of nobody": press(QUEUE + "call-next/", exam_id="blood", queue_id=new_id()),
+    "call again, of one who waits": press(QUEUE + "<queue_id>/call-again/", ANNA, of=of_anna),
+    "call again, of nobody": press(QUEUE + "<queue_id>/call-again/", of=of_nobody),
+    "move": press(QUEUE + "<queue_id>/move/", ANNA, of=of_anna, exam_id="sleep", place="end"),
+    "move of nobody": press(QUEUE + "<queue_id>/move/", of=of_nobody, exam_id="sleep"),
+    "priority": press(QUEUE + "<queue_id>/priority/", ANNA, of=of_anna, kind="elderly"),
+    "priority of no kind": press(QUEUE + "<queue_id>/priority/", of=of_anna, kind="vip"),
+    "note": press(QUEUE + "<queue_id>/note/", ANNA, of=of_anna, text="wheelchair"),
+    "note on nothing": press(QUEUE + "<queue_id>/note/", of=of_nobody, text="wheelchair"),
     "undo": press(QUEUE + "undo/", ANNA, within=annas_call),
     "undo of nothing": press(QUEUE + "undo/", undoes=new_id()),
     "history": ask("GET", PATIENTS + "<patient_id>/history/", ANNA, of=of_anna),

@@ -342,6 +342,7 @@ def test_the_rows_of_a_change_say_whence_it_came_who_asked_and_when(online: Onli
         "action_id": stated.action_id,
         "happened_ms": happened_ms,
         "recorded_ms": scene.now_ms,
+        "who": stated.who,
     }
     assert scene.rows("transitions") == [
         common
@@ -359,7 +360,7 @@ def test_the_rows_of_a_change_say_whence_it_came_who_asked_and_when(online: Onli
     ]
     entry = stated.entry and dict(zip(("previous", "new", "reason"), stated.entry, strict=True))
     rows = scene.rows("entry_history")
-    assert rows[:1] == ([common | {"queue_id": scene.entry(), "who": stated.who} | entry] if entry else [])
+    assert rows[:1] == ([common | {"queue_id": scene.entry()} | entry] if entry else [])
     late = [row | {"position": 0} for row in rows[1:]]
     ended = {"previous": "waiting", "new": "no_show", "reason": "late"}
     assert late == ([rows[0] | ended] if way is kiosk_pushes_after_the_days_end else [])
@@ -465,6 +466,7 @@ def test_a_days_end_is_the_systems_and_of_no_action(online: Online):
         "action": "close_day",
         "trigger_type": "system_auto",
         "source": "centre",
+        "who": "system",
         "metadata": {},
         "happened_ms": scene.now_ms,
         "recorded_ms": scene.now_ms,

@@ -72,6 +72,20 @@ def test_a_row_names_the_person_who_called_the_patient_and_the_time(centre: Cent
     assert row["actions"] == ["start_exam", "mark_no_show", "cancel_appointment"]
 
 
+def test_the_last_press_on_an_entry_can_be_undone_until_something_newer_happens(centre: Centre):
+    wait_in_line(centre, 1)
+    feed = BoardFeed(centre.parts)
+    assert rows(feed)["P01"]["undo"] is None
+    press(centre, 1, "call_patient")
+    undo = rows(feed)["P01"]["undo"]
+    assert (undo["action"], undo["by"], undo["at"]) == ("call_patient", "Nurse Kim", f"{DAY}T09:00:01+09:00")
+    centre.walk(patient(1), "enter_exam_room")
+    assert rows(feed)["P01"]["undo"] is None
+    press(centre, 1, "complete_exam")
+    (ended,) = whole(feed)["ended"]
+    assert ended["undo"]["action"] == "complete_exam"
+
+
 def test_a_patient_in_two_lines_is_seen_in_both(centre: Centre):
     wait_in_line(centre, 1)
     press(centre, 1, "call_patient")

@@ -36,6 +36,7 @@ AT_THE_CENTRE: dict[str, Rule] = {
     "entry_history": FOLLOW,
     "exceptions": FOLLOW,
     "patient_aliases": FOLLOW,
+    "presses": FOLLOW,
     "roster_guests": FOLLOW,
     "shadow_words": FOLLOW,
     "tokens": FOLLOW,

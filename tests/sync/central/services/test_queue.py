@@ -24,7 +24,8 @@ def waiting(centre: Centre, number: int, exam_id: str, priority: int, opened_ms:
     queue_id: str = entry["queue_id"]
     with centre.store.write() as db:
         db.execute(
-            "update entries set exam_id = :exam_id, priority = :priority, opened_ms = :opened_ms"
+            "update entries set exam_id = :exam_id, priority = :priority, opened_ms = :opened_ms,"
+            " line_ms = :opened_ms"
             " where queue_id = :queue_id",
             {"exam_id": exam_id, "priority": priority, "opened_ms": opened_ms, "queue_id": queue_id},
         )

@@ -45,6 +45,39 @@ def test_a_call_an_undo_and_another_call(online: Online):
     assert press(online, "call-next", exam_id=DESK, queue_id=entry).ok
 
 
+def test_priority_move_note_and_one_more_call_go_by_the_path(online: Online):
+    one, entry = waiting(online)
+    assert press(online, f"{entry}/priority", kind="emergency", reason="fever").json()["journey_state"] == "WAITING"
+    assert press(online, f"{entry}/note", text="sits\nin the hall").ok
+    moved = press(online, f"{entry}/move", exam_id="sleep", place="end", seen_state="waiting").json()
+    assert moved["queue_details"][0]["exam_name"] == "Ward"
+    assert press(online, "call-next", exam_id="sleep", queue_id=entry).ok
+    with online.socket(online.own_token(one)) as socket:
+        assert socket.next()["type"] == "initial_state"
+        assert press(online, f"{entry}/call-again", seen_state="called").ok
+        assert socket.until("state_update")["payload"]["action"] == "call_again"
+    rows = online.centre.rows("select note, priority_reason from entry_marks where queue_id = :id", id=entry)
+    assert rows == [{"note": "sits\nin the hall", "priority_reason": "fever"}]
+
+
+def test_a_patient_is_not_put_into_a_line_twice(online: Online):
+    one, entry = waiting(online)
+    for state in ("called", "in_progress", "completed"):
+        body = {"state": state, "action_id": new_id()}
+        assert online.call("PATCH", f"{QUEUE}/{entry}/", online.staff, json=body).ok
+    again = online.act(online.staff, "confirm_arrival", patient_id=one).json()["queue_details"][0]["queue_id"]
+    back = {"state": "waiting", "reason": "x", "action_id": new_id()}
+    assert online.call("PATCH", f"{QUEUE}/{entry}/", online.staff, json=back).status_code == 400, "it has ended"
+    refused = press(online, f"{again}/move", exam_id=DESK)
+    assert (refused.status_code, refused.json()["code"]) == (400, "not_allowed")
+
+
+def test_the_kinds_of_priority_are_told_with_the_definitions(online: Online):
+    told = online.call("GET", f"{API}/state-definitions/").json()["priorities"]
+    assert told == {"emergency": True, "elderly": False, "pregnant": False, "staff": True}
+    assert list(told) == ["emergency", "elderly", "pregnant", "staff"]
+
+
 def test_a_stale_press_over_the_socket_is_told_what_is_so(online: Online):
     one, entry = waiting(online)
     assert online.act(online.staff, "call_patient", patient_id=one, queue_id=entry, room="4").ok
@@ -71,6 +104,16 @@ WRONG = {
     "a room with a line break": ("call-next", {"exam_id": DESK, "queue_id": "q", "room": "a\nb"}),
     "an empty exam": ("call-next", {"exam_id": "", "queue_id": "q"}),
     "nothing to undo": ("undo", {}),
+    "no exam to move to": ("q/move", {}),
+    "a place in the middle": ("q/move", {"exam_id": DESK, "place": "middle"}),
+    "a long reason to move": ("q/move", {"exam_id": DESK, "reason": "x" * 501}),
+    "no kind": ("q/priority", {}),
+    "a kind that is a list": ("q/priority", {"kind": ["elderly"]}),
+    "a long reason to go first": ("q/priority", {"kind": "elderly", "reason": "x" * 501}),
+    "no text": ("q/note", {}),
+    "a long text": ("q/note", {"text": "x" * 301}),
+    "a text that is a number": ("q/note", {"text": 7}),
+    "a state that is too long": ("q/call-again", {"seen_state": "x" * 129}),
     "no id to undo": ("undo", {"undoes": "yesterday"}),
     "an action id that is none": ("undo", {"undoes": new_id(), "action_id": "x"}),
 }
@@ -86,9 +129,9 @@ def test_a_press_of_another_form_is_refused(online: Online, name: str):
     assert (answer.status_code, answer.json()["code"] in REFUSED) == (400, True)
 
 
-@pytest.mark.parametrize("path", ["call-next", "undo"])
+@pytest.mark.parametrize("path", ["call-next", "undo", "q/move", "q/priority", "q/note", "q/call-again"])
 def test_no_other_role_presses(online: Online, path: str):
-    body = {"exam_id": DESK, "queue_id": "q", "undoes": new_id()}
+    body = {"exam_id": DESK, "queue_id": "q", "undoes": new_id(), "kind": "elderly", "text": "x"}
     for token in (online.own_token(online.newcomer()), online.centre.token(Role.METRICS)):
         assert press(online, path, token, **body).status_code == 403
     assert online.call("POST", f"{QUEUE}/{path}/", json=body).status_code == 401

@@ -4,7 +4,9 @@ import { h } from "/page/dom.js";
 import { _ } from "/page/words.js";
 import { show } from "./dialog.js";
 
+const KEPT = "nk-keys";
 const keys = [];
+let isOff = kept() === "off"; // the single keys, for a person whose voice or tool types letters (WCAG 2.2, 2.1.4)
 
 /** Adds a key, such as `n`, `ArrowDown` or `Ctrl+z`. `what` is said in the list. It is dead while something is typed or asked. */
 export function key(name, what, act) {
@@ -19,7 +21,7 @@ function pressed(event) {
   const name = (event.ctrlKey ? "Ctrl+" : "") + (event.key.length === 1 ? byPlace(event) : event.key);
   if (name === "?") return list();
   const found = keys.find((each) => each.name === name);
-  if (!found) return;
+  if (!found || (isOff && name.length === 1)) return;
   event.preventDefault();
   found.act(event);
 }
@@ -31,7 +33,26 @@ function byPlace({ key: text, code }) {
 
 function list() {
   const rows = keys.map(({ name, what }) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, name)), h("td", {}, what)));
-  show({ title: _("Keys"), content: [h("table", {}, h("tbody", {}, rows))] });
+  const box = h("input", { type: "checkbox", checked: !isOff, onchange: () => keep(!box.checked) });
+  const single = h("p", {}, h("label", {}, box, _("Single keys do something")));
+  show({ title: _("Keys"), content: [single, h("table", {}, h("tbody", {}, rows))] });
+}
+
+function kept() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null; // a browser may forbid it
+  }
+}
+
+function keep(off) {
+  isOff = off;
+  try {
+    localStorage.setItem(KEPT, off ? "off" : "on");
+  } catch {
+    // Then it lasts as long as the page.
+  }
 }
 
 document.addEventListener("keydown", pressed);

@@ -1,0 +1,278 @@
+// The board: the lines of some exams as the centre tells them, and what a nurse does with them.
+
+import { _, clock } from "/page/words.js";
+import { newId } from "/client/actions.js";
+import { get, send } from "./api.js";
+import { commandOf, nextCommand, undoCommand } from "./board_act.js";
+import { keepChoice, readChoice, roomsOf } from "./board_choice.js";
+import { Day } from "./board_day.js";
+import { askChoice } from "./board_dialogs.js";
+import { Find } from "./board_find.js";
+import { Hold } from "./board_hold.js";
+import { addKeys } from "./board_keys.js";
+import { Lists } from "./board_lists.js";
+import { Menu } from "./board_menu.js";
+import { NextCalls } from "./board_next.js";
+import { NOTHING, pictureOf, updated, viewOf } from "./board_model.js";
+import { mayBeCalled, offerNamed } from "./board_offers.js";
+import { Presses } from "./board_presses.js";
+import { refusalWords } from "./board_refusals.js";
+import { nameOf } from "./board_row.js";
+import { Selection } from "./board_selection.js";
+import { doneWords } from "./board_words.js";
+import { live } from "./live.js";
+import { complain, say } from "./say.js";
+import { ago, isoOf } from "./time.js";
+import { centreNow } from "./start.js";
+
+const TICK_MS = 10_000; // the minutes of the rows
+const board = document.getElementById("board");
+const rules = JSON.parse(board.dataset.rules);
+
+let exams = []; // all of the hospital
+let choice = { exams: [], room: "" };
+let picture = NOTHING;
+let view = viewOf(NOTHING, rules.groups);
+let awaySince = centreNow(); // null while the picture is live
+let channel = null;
+let frameAsked = 0;
+let endSaid = () => {}; // takes the words of the press before from the screen
+
+const lists = new Lists(rules, () => picture);
+const hold = new Hold(board, () => drawSoon());
+const selection = new Selection(board);
+const nextCalls = new NextCalls(drawSoon);
+const day = new Day();
+const find = new Find((patientId) => goTo(patientId));
+const menu = new Menu(board, (queueId, offer) => pressOn(queueId, offer));
+const presses = new Presses({
+  send: ({ method, path, body }, id) => send(method, path, { ...body, action_id: id }),
+  newId,
+  changed: () => drawSoon(),
+  tell,
+  rowOf,
+  isOnline: () => awaySince === null,
+});
+
+// The picture.
+
+function hear(message) {
+  if (message.type === "board") return show(pictureOf(message.payload, performance.now()), message.payload.entries);
+  if (message.type === "board_update") {
+    const { rows, ended } = message.payload;
+    return show(updated(picture, message.payload, performance.now()), [...rows, ...ended]);
+  }
+  if (message.type === "error") return complain(message.error);
+}
+
+function show(next, news) {
+  const isBack = awaySince !== null;
+  picture = next;
+  awaySince = null;
+  presses.compare(news);
+  if (isBack) presses.wake();
+  if (news.some(({ patient_id: id }) => id === day.patient)) day.refresh();
+  drawSoon();
+}
+
+function follow({ open, since }) {
+  if (open) return;
+  awaySince ??= since;
+  drawSoon();
+}
+
+function drawSoon() {
+  frameAsked ||= requestAnimationFrame(draw);
+}
+
+function draw() {
+  frameAsked = 0;
+  if (picture === NOTHING) return;
+  view = viewOf(picture, rules.groups);
+  const isOff = awaySince !== null;
+  const focus = focusNow();
+  const hasMoved = lists.draw(view, {
+    itemOf: (row, isNext = false) => itemOf(row, isNext, isOff),
+    isHeld: hold.isHeld,
+    keyExam: keyExam(),
+    isOff,
+    pressOf: (row) => row && presses.about(row.queue_id),
+    nextCalls,
+  });
+  if (hasMoved) hold.moved();
+  menu.follow((id) => lists.at(id) !== undefined);
+  selection.mark();
+  keepFocus(focus);
+  document.body.classList.toggle("away", isOff);
+  document.getElementById("undo-last").disabled = presses.latest === undefined;
+  board.dataset.drawn = picture.at;
+}
+
+function itemOf(row, isNext, isOff) {
+  const press = presses.about(row.queue_id);
+  const isMine = choice.room !== "" && row.room === choice.room;
+  return { row, press, pressed: press?.state, isNext, isMine, isOff, since: ago(row.since) };
+}
+
+function focusNow() {
+  const { activeElement: element } = document;
+  const row = element.closest("li.row");
+  return row && { id: row.dataset.id, press: element.dataset.press, name: element.dataset.name };
+}
+
+// A button that was pressed may be another one now. The focus stays with the patient.
+function keepFocus(focus) {
+  if (!focus || document.activeElement !== document.body) return;
+  const row = lists.at(focus.id);
+  const same = [...(row?.querySelectorAll("button") ?? [])].find(({ dataset }) => dataset.press === focus.press && dataset.name === focus.name);
+  (same ?? row?.querySelector(".name"))?.focus({ preventScroll: true });
+}
+
+// Presses.
+
+board.addEventListener("click", ({ target, detail }) => {
+  const button = target.closest("[data-press]");
+  if (!button) return;
+  const { press, name } = button.dataset;
+  const id = button.closest("li.row")?.dataset.id;
+  // A press with the keyboard (detail 0) belongs to the row with the focus, wherever that has moved.
+  if (id && detail > 0 && hold.isLanding) return complain(_("The line has just moved. Please press again."));
+  if (press === "next") return callNext(button.closest(".exam").dataset.exam);
+  if (press === "day") return day.open(rowOf(id).patient_id);
+  if (press === "more") return menu.open(rowOf(id), rules, button);
+  pressOn(id, { kind: press, name });
+});
+
+async function pressOn(queueId, { kind, name }) {
+  const row = rowOf(queueId);
+  const offer = row && offerNamed(row, rules, kind, name);
+  if (!offer) return row && complain(_("{who}: that is not possible now.", { who: nameOf(row) }));
+  if (isAway()) return;
+  const command = await commandOf(row, offer, { rules, room: choice.room, exams });
+  if (command && !isAway()) begin(row, offer, command, kind === "undo" ? row.undo.action_id : undefined);
+}
+
+function callNext(examId) {
+  const row = nextCalls.meant(examId);
+  if (!row) return say(_("Nobody to call"));
+  if (!mayBeCalled(row, rules)) return complain(_("{who} is in another exam now. Call another one, or delay this one.", { who: nameOf(row) }));
+  if (isAway() || nextCalls.isResting) return;
+  nextCalls.called();
+  if (begin(row, { kind: "next", name: "next" }, nextCommand(row, choice.room))) selection.choose(row.queue_id);
+}
+
+/** The exam whose line has the focus, else the first one. */
+function keyExam() {
+  return document.activeElement?.closest(".exam")?.dataset.exam ?? picture.exams[0]?.exam_id;
+}
+
+function undoLast() {
+  const done = presses.latest;
+  if (!done) return say(_("There is nothing to undo."));
+  if (isAway()) return;
+  const press = { queueId: done.queueId, offer: { kind: "undo", name: "undo" }, who: done.who, command: undoCommand(done.id) };
+  presses.press({ ...press, undoes: done.id, at: clockNow() });
+}
+
+function begin(row, offer, command, undoes) {
+  const isSent = presses.press({ queueId: row.queue_id, offer, who: nameOf(row), command, at: clockNow(), undoes });
+  if (isSent) hold.pass();
+  else complain(_("{who}: the hospital has not answered the press before. Please wait.", { who: nameOf(row) }));
+  return isSent;
+}
+
+/** Whether nothing is sent, since there is no connection. Says so. */
+function isAway() {
+  if (awaySince === null) return false;
+  complain(_("No connection since {time}. Nothing was sent.", { time: clock(isoOf(awaySince)) }));
+  return true;
+}
+
+function tell(press, answer) {
+  if (press.undoes && answer?.code === "not_undoable") presses.forget(press.undoes);
+  if (!answer?.ok) return complain(refusalWords(press, answer));
+  const more = press.undoes ? undefined : { label: _("Undo"), key: "U", onclick: () => undoPress(press) };
+  endSaid();
+  endSaid = say(doneWords(press.offer, press.who), { more });
+}
+
+function undoPress({ id, queueId, who }) {
+  if (isAway()) return;
+  presses.press({ queueId, offer: { kind: "undo", name: "undo" }, who, command: undoCommand(id), undoes: id, at: clockNow() });
+}
+
+function clockNow() {
+  return clock(isoOf(centreNow()));
+}
+
+function rowOf(id) {
+  return picture.rows.get(id) ?? picture.ended.find(({ queue_id: each }) => each === id);
+}
+
+function goTo(patientId) {
+  const row = [...picture.rows.values()].find(({ patient_id: id }) => id === patientId);
+  if (row) selection.focus(row.queue_id);
+  day.open(patientId);
+}
+
+// What is shown.
+
+async function choose() {
+  const chosen = await askChoice(exams, choice, roomsOf(exams));
+  if (chosen === null) return;
+  choice = chosen;
+  keepChoice(choice);
+  showChoice();
+  if (channel === null) return watch();
+  channel.send("watch", { exams: choice.exams });
+}
+
+function showChoice() {
+  const room = choice.room ? _("My room: {room}", { room: choice.room }) : _("No room chosen: calls go to the room of the exam");
+  document.getElementById("place").textContent = room;
+}
+
+function watch() {
+  const path = () => `/ws/board/?exams=${choice.exams.map(encodeURIComponent).join(",")}`;
+  channel = live(path, { hear, follow });
+}
+
+function sayWhen() {
+  const words = _("As of {time}. It may be out of date after that.", { time: clock(picture.at) });
+  document.getElementById("printed").textContent = words;
+}
+
+async function start() {
+  const answer = await get("/board/exams/");
+  if (!answer.ok) {
+    complain(answer.error);
+    if (answer.status !== 401) setTimeout(start, TICK_MS);
+    return;
+  }
+  exams = answer.body.exams;
+  choice = readChoice(exams);
+  showChoice();
+  if (choice.exams.length) watch();
+  else choose();
+}
+
+function selected() {
+  return rowOf(selection.id);
+}
+
+addKeys({
+  callNext: () => callNext(keyExam()),
+  find: () => find.focus(),
+  undoLast,
+  move: (step) => selection.move(step),
+  press: (kind, name) => (selected() ? pressOn(selection.id, { kind, name }) : say(_("No row is chosen. Choose one with the arrow keys."))),
+  day: () => selected() && day.open(selected().patient_id),
+  menu: () => selected() && lists.at(selection.id)?.querySelector(".more")?.click(),
+  escape: () => day.close(),
+});
+document.getElementById("choose").addEventListener("click", choose);
+document.getElementById("undo-last").addEventListener("click", undoLast);
+document.getElementById("print").addEventListener("click", () => window.print());
+window.addEventListener("beforeprint", sayWhen);
+setInterval(drawSoon, TICK_MS);
+start();

@@ -1,0 +1,104 @@
+// The find box: by queue number, name, patient id or card. What is found is asked of the centre, since the board shows some
+// exams alone.
+
+import { h } from "/page/dom.js";
+import { _, clock } from "/page/words.js";
+import { post } from "./api.js";
+import { journeyWord, stateWord } from "./board_words.js";
+import { hear } from "./say.js";
+
+// A reader that types writes the id of a card: a technology and hex, or hex alone.
+const CARD = /^(?:[a-z0-9]+:)?[0-9a-f]{2}(?:[:\s-]?[0-9a-f]{2}){3,}$/i;
+
+/** The find box. `choose` gets the id of the patient who was chosen. */
+export class Find {
+  #asked = 0;
+
+  constructor(choose) {
+    this.choose = choose;
+    this.form = document.getElementById("find");
+    this.text = document.getElementById("find-text");
+    this.found = document.getElementById("found");
+    this.form.addEventListener("submit", (event) => (event.preventDefault(), this.#look()));
+    this.text.addEventListener("input", () => this.text.value || this.close());
+    for (const element of [this.form, this.found]) element.addEventListener("keydown", (event) => this.#key(event));
+    this.found.addEventListener("click", ({ target }) => this.#choose(target.closest("button")));
+  }
+
+  /** Puts the cursor into the box. */
+  focus() {
+    this.text.focus();
+    this.text.select();
+  }
+
+  close() {
+    this.#asked += 1;
+    this.found.hidden = true;
+    this.found.replaceChildren();
+  }
+
+  async #look() {
+    const text = this.text.value.trim();
+    if (!text) return;
+    const asked = (this.#asked += 1);
+    this.#show([h("p", {}, _("Looking …"))]);
+    const answer = await lookFor(text);
+    if (asked !== this.#asked) return;
+    if (!answer.ok) return this.#show([h("p", { class: "notice bad" }, answer.error)]);
+    const { patients, more } = answer.body;
+    const words = foundWords(patients.length, more, text);
+    hear("said", words);
+    this.#show([h("p", {}, words), h("ul", {}, patients.map(resultOf))]);
+    this.found.querySelector("button")?.focus();
+  }
+
+  #show(children) {
+    this.found.hidden = false;
+    this.found.replaceChildren(...children);
+  }
+
+  #choose(button) {
+    if (!button) return;
+    const { patient } = button.dataset;
+    this.close();
+    this.text.value = "";
+    this.choose(patient);
+  }
+
+  #key(event) {
+    const buttons = [...this.found.querySelectorAll("button")];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape" && !this.found.hidden) {
+      this.close();
+      this.text.focus();
+    } else if (step && buttons.length) {
+      const to = buttons.indexOf(document.activeElement) + step;
+      (buttons[to] ?? this.text).focus();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+// A patient's id may look like a card. So a card is asked for where no patient was found.
+async function lookFor(text) {
+  const answer = await post("/board/find/", { q: text });
+  const isCard = CARD.test(text) && answer.ok && answer.body.patients.length === 0;
+  return isCard ? post("/board/find/", { tag_id: text }) : answer;
+}
+
+function foundWords(many, hasMore, text) {
+  if (many === 0) return _("Nobody was found: {text}", { text });
+  return hasMore ? _("{n} found, and more: a longer text finds fewer", { n: many }) : _("{n} found", { n: many });
+}
+
+function resultOf({ patient_id: id, name, birth_date: birth, journey_state: journey, entries = [], appointments = [] }) {
+  const numbers = entries.map(({ queue_number: number, exam_name: exam, state }) => `${number} ${exam}: ${stateWord(state)}`);
+  const bookings = entries.length ? [] : appointments.map(bookingWords);
+  const rest = [...numbers, ...bookings].join(" · ") || journeyWord(journey);
+  return h("li", {}, h("button", { type: "button", class: "quiet", "data-patient": id }, h("strong", {}, name), h("span", {}, [birth, id].filter(Boolean).join(" · ")), h("span", {}, rest)));
+}
+
+function bookingWords({ exam_name: exam, scheduled_at: at }) {
+  return _("booked {time} {exam}", { time: clock(at), exam });
+}

@@ -1,0 +1,50 @@
+// Whom the key and the button of the next call mean: the entry that the person has read there.
+//
+// A label that has just changed was not read yet: a press is for the entry that stood there before, and the centre says
+// what has become of that one. After a call the button rests for a moment, so that a second press in haste calls nobody.
+
+const READ_MS = 300; // a label that is younger was not read
+const REST_MS = 700;
+
+/** The entries on the buttons of the next call, by exam. `changed` is called when a label was read, or a rest is over. */
+export class NextCalls {
+  #shown = new Map(); // by exam id: {row, before, at}
+  #calledAt = -Infinity;
+
+  constructor(changed, now = () => performance.now()) {
+    Object.assign(this, { changed, now });
+  }
+
+  /** Notes the entry that a button names now. */
+  note(examId, row) {
+    const known = this.#shown.get(examId);
+    if (known !== undefined && known.row?.queue_id === row?.queue_id) {
+      known.row = row;
+      return;
+    }
+    this.#shown.set(examId, { row, before: known?.row, at: this.now() });
+    if (known?.row) setTimeout(this.changed, READ_MS);
+  }
+
+  /** Returns the entry that a press on a button is for; undefined where it names nobody. */
+  meant(examId) {
+    const { row, before } = this.#shown.get(examId) ?? {};
+    return this.isNew(examId) ? before : row;
+  }
+
+  /** Whether the label of a button has changed so lately that nobody has read it. */
+  isNew(examId) {
+    const { before, at } = this.#shown.get(examId) ?? {};
+    return before !== undefined && this.now() - at < READ_MS;
+  }
+
+  /** The next one of any line was called. */
+  called() {
+    this.#calledAt = this.now();
+    setTimeout(this.changed, REST_MS);
+  }
+
+  get isResting() {
+    return this.now() - this.#calledAt < REST_MS;
+  }
+}
