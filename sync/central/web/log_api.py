@@ -6,7 +6,7 @@ from flask import Blueprint
 from sync.central.centre import Centre
 from sync.central.maintenance.log_verifying import log_keys, next_portion
 from sync.central.records.duties import Duty
-from sync.central.records.log_verification import BEGIN, Heads, Place, Portion
+from sync.central.records.log_verification import BEGIN, ChainPlace, Heads, VerifiedPart
 from sync.central.records.tokens import Bearer
 from sync.central.services.bodies import Body, read_members
 from sync.central.services.errors import ApiError
@@ -19,7 +19,7 @@ from sync.journey.model import Role
 class VerifyLog(msgspec.Struct, frozen=True):
     """Where a verification goes on: the `place` of the part before. Without one it begins."""
 
-    place: Place | None = None
+    place: ChainPlace | None = None
 
 
 def log_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
@@ -45,7 +45,7 @@ def log_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     @api.post("/verify/")
     @endpoints.endpoint(
         "Verify the next blocks of the access log",
-        Portion,
+        VerifiedPart,
         Role.STAFF,
         duty=Duty.ADMINISTRATOR,
         body=Body(VerifyLog, lambda document: read_members(VerifyLog, document, {})),
