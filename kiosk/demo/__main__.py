@@ -1,6 +1,5 @@
 """`python -m kiosk.demo run` is `make run`, `python -m kiosk.demo story` is `make demo`."""
 
-import json
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ import requests
 
 from kiosk.demo import hospital, story
 from kiosk.demo.hospital import DemoError, Places
+from kiosk.demo.staff import DemoStaff, welcome
 from kiosk.signals import StopSignal
 from sync.control import ControlError, NotRunning
 
@@ -36,10 +36,10 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
         try:
             _prepare(places, fresh)
             programs, people = _start(places, running)
-            page_url = hospital.page_url(places)
+            page_url, staff = hospital.page_url(places), welcome(places)
         except (DemoError, ControlError, NotRunning, OSError) as error:
             raise click.ClickException(str(error)) from error
-        click.echo(_what_to_try(places, people, page_url))
+        click.echo(_what_to_try(places, people, page_url, staff))
         while not stop_signal.wait(CHECK_S):
             if dead := [program.name for program in programs if program.process.poll() is not None]:
                 raise click.ClickException(f"the {dead[0]} ended unexpectedly; the logs are in {places.directory}")
@@ -86,13 +86,14 @@ def _start(places: Places, running: ExitStack) -> tuple[list[hospital.Program], 
     return [central, kiosk], people
 
 
-def _what_to_try(places: Places, people: list[hospital.Person], page_url: str) -> str:
+def _what_to_try(places: Places, people: list[hospital.Person], page_url: str, staff: DemoStaff) -> str:
     programs = Path(sys.executable).parent
     programs = programs.relative_to(Path.cwd()) if programs.is_relative_to(Path.cwd()) else programs
     first = people[0]
-    call = json.dumps({"action_type": "call_patient", "payload": {"patient_id": first.patient_id, "room": "3"}})
     return f"""
   the kiosk's touch screen   {page_url}
+  the pages of staff         {places.central_url}/staff/
+                             sign in as {staff.login} with the password {staff.password}
   the centre's API           {places.central_url}/api/v1/
   databases and logs         {places.directory}
 
@@ -104,11 +105,8 @@ Try it:
   - Or from a second terminal:
       {programs}/kiosk tap --config {places.config} {first.uid}
       {programs}/kiosk status --config {places.config}
-  - Once that patient has confirmed, call them as the staff do, and tap the card again:
-      TOKEN=$({programs}/kiosk-central token --database {places.database} --role staff --name demo)
-      curl -sS {places.central_url}/api/v1/patient-journey/perform-action/ -H "Content-Type: application/json" \\
-        -H "Authorization: Bearer $TOKEN" \\
-        -d '{call}'
+  - Open the board of the pages of staff beside it: a patient who has confirmed is in the line at once. Call them there,
+    and tap the card again.
 
 Ctrl-C stops both."""
 

@@ -13,7 +13,7 @@ export type AppointmentStatus = "booked" | "arrived" | "waiting" | "in_progress"
 export type ActionType = "scan_nfc" | "register" | "confirm_arrival" | "enter_exam_room" | "complete_exam" | "make_payment" | "leave_hospital" | "call_patient" | "start_exam" | "mark_no_show" | "cancel_appointment" | (string & {});
 
 /** The code of a refusal. */
-export type ErrorCode = "account_disabled" | "action_id_reused" | "already_in_line" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "changed_meanwhile" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_changed" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "kiosk_away" | "kiosk_taken" | "line_moved" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_card_read" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "not_undoable" | "patient_exists" | "possible_double" | "same_patient" | "stale_page" | "token_replaced" | "too_large" | "too_many_tries" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_priority" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | "weak_password" | "wrong_password" | (string & {});
+export type ErrorCode = "account_disabled" | "action_id_reused" | "already_in_line" | "busy" | "card_blocked" | "card_of_another" | "case_changed" | "changed_meanwhile" | "code_unknown" | "cursor_gone" | "decided_elsewhere" | "decided_here" | "entry_changed" | "entry_not_named" | "forbidden" | "foreign_origin" | "https_only" | "internal" | "invalid_action_id" | "invalid_payload" | "kiosk_away" | "kiosk_taken" | "last_administrator" | "line_moved" | "login_taken" | "malformed" | "missing_action_type" | "missing_patient_id" | "no_card_read" | "no_site" | "no_such_entry" | "not_allowed" | "not_applicable" | "not_found" | "not_identified" | "not_undoable" | "patient_exists" | "possible_double" | "same_patient" | "stale_page" | "token_replaced" | "too_large" | "too_many_tries" | "too_slow" | "unauthorized" | "unknown_action" | "unknown_patient" | "unknown_priority" | "unknown_state" | "unsupported_media_type" | "unusable_card" | "visit_ended" | "visit_unknown" | "weak_password" | "wrong_password" | (string & {});
 
 /** A code with which the socket closes. */
 export type CloseCode = 1000 | 1001 | 1002 | 1006 | 1007 | 1009 | 1011 | 1013 | 4401 | 4404 | 4403;
@@ -267,10 +267,14 @@ export interface InitialState {
   readonly payload: CurrentState;
 }
 
-/** Says which case the page shows from now on; null for none. Others see the person's name beside that case. */
+/**
+ * Says which case the page shows from now on; null for none. Others see the name of the person beside that case.
+ * A change of the case's patient is told as a change of the case, and so is one of `patient_id`, such as a patient to whom the case may be assigned.
+ */
 export interface LookAtCase {
   readonly command: "look";
   readonly exception_id?: string | null;
+  readonly patient_id?: string | null;
 }
 
 /** Which journey state belongs to a state of the current queue entry, and the other way round. */

@@ -64,7 +64,7 @@ def measure(directory: Path) -> list[Figure]:
     try:
         with (
             running(components.chromium()) as browser,
-            signed_in(browser, online, person(online), "/page/dom.js") as page,
+            signed_in(browser, online, person(online), "/staff/board") as page,
         ):
             page.add_init_script(f"({WATCH})()")
             return [*_loads(online, page), *_changes(online, page)]

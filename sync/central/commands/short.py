@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import click
 
 from sync.central.commands import (
+    accounts,
     audit,
     bindings,
     card_keys,
@@ -28,6 +29,7 @@ _FILES = (
     imports,
     watch,
     tokens,
+    accounts,
     kiosks,
     inbox,
     bindings,

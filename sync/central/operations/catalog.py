@@ -2,6 +2,7 @@
 
 from sync.central.centre import Centre
 from sync.central.operations import TellingOperation
+from sync.central.operations.accounts import account_operations
 from sync.central.operations.audit import audit_operations
 from sync.central.operations.bindings import binding_operations
 from sync.central.operations.card_keys import card_key_operations
@@ -29,6 +30,7 @@ def operations(centre: Centre, operator: Requester = OPERATOR) -> dict[str, Oper
         **demo_operations(centre, operator),
         **import_operations(centre, operator),
         **token_operations(centre, operator),
+        **account_operations(centre, operator),
         **kiosk_operations(centre, operator),
         **kiosk_token_operations(centre, operator),
         **undo_operations(centre, operator),

@@ -81,9 +81,9 @@ def accounts(db: ReadTransaction) -> list[Account]:
 
 
 def has_administrator_beside(db: ReadTransaction, account_id: str) -> bool:
-    """Whether an account other than this one is in use and may administer."""
+    """Whether an account other than this one is in use, may administer, and has a way to sign in."""
     others = (each for each in accounts(db) if each.account_id != account_id and each.disabled_ms is None)
-    return any(Duty.ADMINISTRATOR in each.duties for each in others)
+    return any(Duty.ADMINISTRATOR in each.duties and (each.password_hash or each.issuer) for each in others)
 
 
 def _account(row: Any) -> Account | None:

@@ -5,7 +5,8 @@ import msgspec
 from sync.central.centre import Centre
 from sync.central.records.accounts import account_of_id
 from sync.central.records.case_viewers import LEASE_MS, Viewer, look_at, look_away, renew_look, viewers
-from sync.central.records.cases import count_open_cases
+from sync.central.records.cases import count_open_cases, read_case
+from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
 from sync.central.records.tokens import Bearer
 from sync.central.store.transactions import ReadTransaction
@@ -39,6 +40,14 @@ def read_inbox(centre: Centre) -> Inbox:
             for each in viewers(db, centre.clock())
         ]
         return Inbox(count_open_cases(db), looking)
+
+
+def patients_of_case(centre: Centre, exception_id: str, further: str | None) -> set[str]:
+    """The patient of a case and a further one, by their present ids, where the centre knows them."""
+    with centre.store.read() as db:
+        case = read_case(db, exception_id)
+        named = (each for each in (case.patient_id if case else None, further) if each is not None)
+        return {found for each in named if (found := patient_named(db, each)) is not None}
 
 
 def open_case_page(centre: Centre, viewer_id: str, exception_id: str, bearer: Bearer) -> None:

@@ -38,6 +38,9 @@ CODES: Mapping[str, ErrorCode] = {
     "wrong_password": ErrorCode(HTTPStatus.FORBIDDEN, "The login name or the password is wrong."),
     "account_disabled": ErrorCode(HTTPStatus.FORBIDDEN, "The password is right, and the account is disabled."),
     "weak_password": ErrorCode(_BAD, "A new password is too short, too long, or one that many people have."),
+    "login_taken": ErrorCode(_CONFLICT, "Another account has the login name."),
+    "code_unknown": ErrorCode(HTTPStatus.FORBIDDEN, "There is no such code, or it is used or too old."),
+    "last_administrator": ErrorCode(_CONFLICT, "The account is the last one in use that may administer."),
     "too_many_tries": ErrorCode(
         HTTPStatus.TOO_MANY_REQUESTS, "Too many tries were wrong: Retry-After says when to try again."
     ),

@@ -20,7 +20,7 @@ from sync.central.records.tokens import Bearer, id_of
 from sync.central.services.errors import ApiError
 from sync.central.services.passwords import LONGEST, Passwords, fault_of
 from sync.central.services.sign_in import WRONG, Begun, Visitor, begin
-from sync.central.services.sign_in_lock import TooMany, give_back, of_account, take_try
+from sync.central.services.sign_in_lock import TooMany, give_back, of_own_password, take_try
 
 NO_ACCOUNT = ApiError("not_found", "There is no such account.")
 NO_SESSION = ApiError("not_found", "There is no such session.")
@@ -116,7 +116,7 @@ def change_password(
         fault = fault_of(wanted.password, account.login, account.name)
         if fault is not None:
             return fault
-        guarded = (of_account(account.login + " itself"),)
+        guarded = (of_own_password(account.login),)
         taken = take_try(db, guarded, now_ms)
     if isinstance(taken, TooMany):
         return taken

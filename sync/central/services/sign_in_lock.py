@@ -38,6 +38,16 @@ def of_account(login: str) -> Guarded:
     return Guarded(_hash("account", login), 5)
 
 
+def of_own_password(login: str) -> Guarded:
+    """The current password, as the person types it to choose another one."""
+    return Guarded(_hash("own password", login), 5)
+
+
+def of_codes(address: str | None) -> Guarded:
+    """The one-time codes from a network address."""
+    return Guarded(_hash("codes", origin_of(address or "")), 10)
+
+
 def of_browser(browser_hash: str) -> Guarded:
     """A browser that the person has signed in with before."""
     return Guarded(_hash("browser", browser_hash), 5)

@@ -8,6 +8,7 @@ from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
 from sync.central.services.board_feed import BoardFeed
 from sync.central.services.passwords import Passwords
+from sync.central.web.accounts_api import accounts_api
 from sync.central.web.api_app import ApiApp
 from sync.central.web.board_api import board_api
 from sync.central.web.board_socket import add_board_socket
@@ -27,6 +28,7 @@ from sync.central.web.inbox_socket import add_inbox_socket
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
+from sync.central.web.own_account_api import own_account_api
 from sync.central.web.patient_api import patient_api
 from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.plain_ways import watch_plain_ways
@@ -37,6 +39,7 @@ from sync.central.web.shadow_api import shadow_api
 from sync.central.web.sign_in_api import sign_in_api
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.web.staff.shell import Shell
+from sync.central.web.staff.sign_in_page import add_sign_in_pages
 from sync.central.web.staff_api import staff_api
 from sync.central.web.visit_api import visit_api
 from sync.central.web.visit_page import add_visit_page
@@ -68,7 +71,10 @@ def create_app(
     app.register_blueprint(patient_api(centre, endpoints))
     app.register_blueprint(visit_api(centre, endpoints))
     app.register_blueprint(session_api(centre, endpoints, origins))
-    app.register_blueprint(sign_in_api(centre, endpoints, origins, Passwords(), web))
+    passwords = Passwords()
+    app.register_blueprint(sign_in_api(centre, endpoints, origins, passwords, web))
+    app.register_blueprint(own_account_api(centre, endpoints, origins, passwords, web))
+    app.register_blueprint(accounts_api(centre, endpoints))
     app.register_blueprint(queue_api(centre, endpoints))
     app.register_blueprint(board_api(centre, endpoints, boards))
     app.register_blueprint(press_api(centre, endpoints))
@@ -86,7 +92,8 @@ def create_app(
     add_documents_api(app, endpoints.contracts)
     add_client_api(app, endpoints.contracts)
     add_visit_page(app, endpoints.contracts)
-    Shell(centre).add_to(app)
+    shell = Shell(centre)
+    shell.add_to(app, lambda api: add_sign_in_pages(api, shell, centre))
     handshakes = Handshakes(centre, sockets, origins)
     add_patient_socket(app, centre, handshakes)
     add_board_socket(app, centre, handshakes, boards)

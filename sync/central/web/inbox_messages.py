@@ -34,9 +34,14 @@ class InboxUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="inbox_upda
 
 
 class LookAtCase(msgspec.Struct, frozen=True, tag_field="command", tag="look"):
-    """Says which case the page shows from now on; null for none. Others see the person's name beside that case."""
+    """Says which case the page shows from now on; null for none. Others see the name of the person beside that case.
+
+    A change of the case's patient is told as a change of the case, and so is one of `patient_id`, such as a patient to
+    whom the case may be assigned.
+    """
 
     exception_id: Name | None = None
+    patient_id: Name | None = None
 
 
 INBOX_SENT = (InboxMessage, InboxUpdate, Pong, Renewed, ErrorMessage)

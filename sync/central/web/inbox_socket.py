@@ -4,7 +4,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response
@@ -19,6 +20,7 @@ from sync.central.services.case_viewers import (
     keep_case_page,
     leave_case_page,
     open_case_page,
+    patients_of_case,
     read_inbox,
 )
 from sync.central.services.errors import ApiError
@@ -69,6 +71,11 @@ class _News:
             else:
                 self._is_plain = False
 
+    def put_case(self, exception_id: str) -> None:
+        """Keeps that a patient of a case has changed."""
+        with self._lock:
+            self._changed[exception_id] = None
+
     def take(self) -> tuple[list[str] | None, bool]:
         """Removes and returns the cases, None where any may have changed, and whether the news were plain."""
         with self._lock:
@@ -90,6 +97,7 @@ class _Conversation(BearerConversation):
         self._renew_at_s = 0.0  # on the monotonic clock
         self._news = _News()
         self._told: Inbox | None = None
+        self._patients = ExitStack()  # whose changes are told
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -118,6 +126,7 @@ class _Conversation(BearerConversation):
     def ended(self) -> None:
         """Leaves the case, and hears of nothing any more. A lease that cannot be ended runs out."""
         super().ended()
+        self._patients.close()
         with suppress(sqlite3.Error):
             self._leave_case()
 
@@ -138,10 +147,14 @@ class _Conversation(BearerConversation):
         if isinstance(wanted, ApiError):
             self.send_error(wanted)
             return
+        self._patients.close()
         if wanted.exception_id is None:
             self._leave_case()
             return
         self._case = wanted.exception_id
+        for patient_id in patients_of_case(self.centre, wanted.exception_id, wanted.patient_id):
+            listening = self.centre.store.news.listen(patient_id, partial(self._hear_of_patient, wanted.exception_id))
+            self._patients.enter_context(listening)
         open_case_page(self.centre, self._viewer_id, self._case, self.sender)
         self._renew_at_s = time.monotonic() + RENEW_EVERY_S
         self.check_in_time()
@@ -151,6 +164,10 @@ class _Conversation(BearerConversation):
         "ping": BearerConversation.pong,
         "renew": BearerConversation.renew,
     }
+
+    def _hear_of_patient(self, exception_id: str, _: NewsItem) -> None:
+        self._news.put_case(exception_id)
+        self.socket.wake()
 
     def _keep_case(self) -> None:
         """Renews the lease, where it is time."""

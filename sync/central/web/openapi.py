@@ -14,6 +14,7 @@ from sync.central.feed.courier import WebhookMessage
 from sync.central.feed.signing import HEADERS
 from sync.central.network.bearer import SECURE_SESSION, SESSION
 from sync.central.network.headers import JSON
+from sync.central.records.duties import in_order
 from sync.central.services.error_codes import CODES
 from sync.central.services.errors import ErrorBody
 from sync.central.web.contract import Contract, Contracts
@@ -39,7 +40,7 @@ _TAGS = {
     "visit": "For the token of a visit, and for apps that renew theirs",
     "page": "The page of a visit",
     "session": "For pages of browsers",
-    "people": "For the pages of staff: signing in, and one's own account",
+    "people": "For the pages of staff: signing in, one's own account, and all accounts",
     "queue": "The queue, for staff",
     "board": "The lines of exams, for boards of staff",
     "staff": "A patient's record, for staff",
@@ -52,7 +53,7 @@ _TAGS = {
     "client": "The client library, for pages",
     "health": "For programs that watch the centre",
 }
-_TAG_OF = {"import": "integration", "events": "integration", "presses": "queue"}
+_TAG_OF = {"accounts": "people", "me": "people", "import": "integration", "events": "integration", "presses": "queue"}
 _HEADERS = {
     "request-id": {
         "description": "The request's own X-Request-ID, or a new one. The centre's log names it.",
@@ -145,6 +146,8 @@ def _operation(rule: Rule, contract: Contract, schemas: Schemas, responses: dict
         "parameters": [*_in_path(rule), *_in_query(contract, schemas)],
         "responses": _responses(rule, contract, schemas, responses),
     }
+    if contract.of_pages:
+        found["x-duties"] = [each.value for each in in_order(contract.duties)]
     if _is_older(rule):
         found |= {"deprecated": True, "description": "An older spelling of the path with hyphens."}
     if contract.body is not None:

@@ -5,9 +5,16 @@ from collections.abc import Mapping
 import msgspec
 
 from sync.journey.definitions import Definitions
-from sync.journey.meaning import cancellation
+from sync.journey.meaning import cancellation, ready
 
 _LINE, _AT_HAND, _MISSED = "line", "at_hand", "missed"
+
+
+class PriorityKind(msgspec.Struct, frozen=True):
+    """A reason to go first, and whether staff have to say more."""
+
+    kind: str
+    needs_reason: bool
 
 
 class BoardRules(msgspec.Struct, frozen=True):
@@ -18,6 +25,7 @@ class BoardRules(msgspec.Struct, frozen=True):
     - `leads`: of each action of staff, the state of the entry to which it leads.
     - `calls`: the actions that call a patient, and `called` the states of an entry that is called.
     - `reasoned`: the actions for which the board asks a reason.
+    - `kinds`: the reasons to go first in a line, the weightiest first.
     """
 
     groups: Mapping[str, str]
@@ -26,7 +34,7 @@ class BoardRules(msgspec.Struct, frozen=True):
     calls: list[str]
     called: list[str]
     reasoned: list[str]
-    kinds: list[str]
+    kinds: list[PriorityKind]
 
 
 def board_values(definitions: Definitions) -> Mapping[str, object]:
@@ -43,12 +51,12 @@ def rules_of(definitions: Definitions) -> BoardRules:
     cancelled = cancellation(definitions)
     return BoardRules(
         groups={state: _group(definitions, state) for state in definitions.queue_states if state in definitions.live},
-        ready=_ready(definitions),
+        ready=sorted(ready(definitions)),
         leads=leads,
         calls=[name for name, state in leads.items() if state in called],
         called=sorted(called),
         reasoned=[cancelled.name] if cancelled is not None else [],
-        kinds=[],
+        kinds=[PriorityKind(name, each.needs_reason) for name, each in definitions.priorities.items()],
     )
 
 
@@ -56,8 +64,3 @@ def _group(definitions: Definitions, state: str) -> str:
     if state not in definitions.listed:
         return _MISSED
     return _LINE if state in definitions.waiting else _AT_HAND
-
-
-def _ready(definitions: Definitions) -> list[str]:
-    opening = (rule for rule in definitions.actions.values() if rule.opens_entry)
-    return sorted({definitions.journey_to_queue[state] for rule in opening for state in rule.moves.values()})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, Flask, Response, redirect, request
@@ -59,13 +60,15 @@ class Shell:
         environment.lstrip_blocks = True
         self._environment = environment
 
-    def add_to(self, app: Flask) -> None:
-        """Adds the pages and their files to an application."""
+    def add_to(self, app: Flask, *more: Callable[[Blueprint], None]) -> None:
+        """Adds the pages and their files to an application, and what `more` adds to the pages."""
         api = Blueprint("staff pages", __name__)
         for page in PAGES:
             if (_TEMPLATES / f"{page.name}.html").exists():
                 self.add_page(api, page)
         self.add_view(api, HOME, "start", self._start)
+        for add in more:
+            add(api)
         app.register_blueprint(api)
         add_assets(app)
 
@@ -98,8 +101,19 @@ class Shell:
         return self.draw(Frame(page.name, page.title, values(self._centre.definitions) if values else {}), visitor)
 
     def to_sign_in(self) -> Response:
-        """Leads to the sign-in, which leads back."""
+        """Leads to the sign-in, which leads back.
+
+        A browser that comes by a link of another site keeps the cookie back, so it is led to this page again by itself.
+        """
+        if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+            return self.go_on(request.path)
         return _to(f"{SIGN_IN}?next={request.path}")
+
+    def go_on(self, path: str) -> Response:
+        """A page that goes on to another one by itself: then a page of the centre asks, and the cookie comes along."""
+        response = self.draw(Frame("onward", N_("Going on …"), {"path": path}), None)
+        response.headers["Refresh"] = f"0; url={path}"
+        return response
 
     def draw(self, frame: Frame, visitor: Visitor | None, status: int = 200) -> Response:
         """The page in its frame. Without a visitor it has no navigation."""
@@ -143,7 +157,8 @@ class Shell:
         ]
 
     def _choose(self, language: str) -> Response:
-        response = _to(request.path)
+        wanted = request.args.get("next")
+        response = _to(f"{request.path}?{urlencode({'next': wanted})}" if wanted else request.path)
         response.set_cookie(
             COOKIE, language, max_age=_YEAR_S, path=HOME, secure=request.is_secure, httponly=True, samesite="Lax"
         )

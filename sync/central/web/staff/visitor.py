@@ -14,6 +14,7 @@ from sync.central.web.senders import cookie_session, csrf_of
 class Visitor(msgspec.Struct, frozen=True):
     """A person with a session. `csrf` is what a script of the session's own page says with each request."""
 
+    login: str
     name: str
     duties: frozenset[Duty]
     csrf: str
@@ -29,4 +30,4 @@ def visitor_here(centre: Centre) -> Visitor | None:
         return None
     with centre.store.glance() as db:
         account = account_of_id(db, sender.account_id)
-    return Visitor(account.name, sender.duties, csrf_of(session)) if account else None
+    return Visitor(account.login, account.name, sender.duties, csrf_of(session)) if account else None

@@ -428,6 +428,7 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
 
 MAKERS = {"demo-data", "import", "restore"}  # `restore` puts a backup there
 WITHOUT_DATABASE = {
+    "accounts": "accounts list --database URL",
     "access-log": "access-log show --database URL",
     "bindings": "bindings list --database URL P1",
     "card-keys": "card-keys --database URL",

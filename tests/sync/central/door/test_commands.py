@@ -19,8 +19,10 @@ import pytest
 from sync.central.commands.main import cli, main
 from sync.central.maintenance.log_sealing import seal_log
 from sync.central.operations.catalog import operations, operations_for
+from sync.central.records.accounts import Account, account_of_login, add_account
 from sync.central.records.bindings import bind, read_binding
 from sync.central.records.cases import NewCase, open_case
+from sync.central.records.duties import Duty
 from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
 from sync.central.records.site import read_site, set_demo
 from sync.central.records.webhooks import DeadLetter, add_dead_letters
@@ -173,6 +175,13 @@ def to_back_up(marked: Marked) -> dict[str, Any]:
     return {"file": str(marked.directory / "backup.db")}
 
 
+def a_person(marked: Marked) -> dict[str, Any]:
+    with marked.centre.store.write() as db:
+        if account_of_login(db, "kim") is None:
+            add_account(db, Account(new_id(), "kim", "Kim", frozenset({Duty.RECEPTION}), 0))
+    return {"login": "kim"}
+
+
 def a_webhook(marked: Marked) -> dict[str, Any]:
     """A webhook with a dead letter about Anna."""
     webhook_id = marked.centre.do("webhook-add", url="https://engine.example/")["webhook_id"]
@@ -189,6 +198,13 @@ OPERATIONS = {
     "import-day": asked(day="2026-03-02", named=["BOOKING-MARK-ANNA", "BOOKING-MARK-BORIS"]),
     "import-done": asked(rows={}),
     "watch-turn": asked(folder_id="f", holder="h"),
+    "accounts": asked(),
+    "account-invite": asked(duties=["reception"]),
+    "account-disable": asked(prepare=a_person),
+    "account-enable": asked(prepare=a_person),
+    "account-unlock": asked(prepare=a_person),
+    "account-reset": asked(prepare=a_person),
+    "sign-in-settings": asked(),
     "token": asked(role="patient", patient_id=ANNA),
     "tokens": asked(CLARA, prepare=with_tokens),
     "token-revoke": asked(prepare=a_token),
@@ -232,6 +248,13 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
     "site": (("site",), lambda _: []),
     "demo-data": (("demo-data",), lambda _: []),
     "import": (("import-rows", "import-day", "import-done"), lambda marked: [str(a_document(marked))]),
+    "accounts list": (("accounts",), lambda _: []),
+    "accounts invite": (("account-invite",), lambda _: ["--duty", "reception"]),
+    "accounts disable": (("account-disable",), lambda marked: [a_person(marked)["login"]]),
+    "accounts enable": (("account-enable",), lambda marked: [a_person(marked)["login"]]),
+    "accounts unlock": (("account-unlock",), lambda marked: [a_person(marked)["login"]]),
+    "accounts reset": (("account-reset",), lambda marked: [a_person(marked)["login"]]),
+    "accounts settings": (("sign-in-settings",), lambda _: []),
     "token": (("token",), lambda _: ["--role", "patient", "--patient", ANNA]),
     "tokens": (("tokens",), lambda _: []),
     "token-revoke": (("token-revoke",), lambda marked: [a_token(marked)["token"]]),

@@ -31,6 +31,7 @@ STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/pe
 OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-journey/perform_action/"
 BOARD = f"{API}/board/"
 QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
+PEOPLE = f"{API}/people/"
 OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
 SESSION, ME = f"{API}/session/", f"{API}/me/"
 Fill = Callable[[MarkedOnline], dict[str, str]]
@@ -87,6 +88,10 @@ def of_nobody(_: MarkedOnline) -> dict[str, str]:
     return {"patient_id": "nobody", "binding_id": new_id(), "queue_id": new_id(), "exception_id": new_id()}
 
 
+def of_no_account(_: MarkedOnline) -> dict[str, str]:
+    return {"account_id": new_id(), "code_id": new_id(), "session_id": "0123456789ab"}
+
+
 def of_read_card(marked: MarkedOnline) -> dict[str, str]:
     """A wait for which the kiosk has read Clara's card."""
     card, now_ms, ask_id = (
@@ -129,6 +134,16 @@ ASKED = {
     "own sessions": ask("GET", f"{ME}sessions/"),
     "end of an own session": ask("DELETE", f"{ME}sessions/<session_id>/", of=lambda _: {"session_id": "none"}),
     "own password": ask("POST", f"{ME}password/", current="none", password="no password of anybody"),
+    "code": ask("POST", f"{API}/welcome/check/", code="none"),
+    "welcome": ask("POST", f"{API}/welcome/", code="none", password="no password of anybody"),
+    "people": ask("GET", PEOPLE),
+    "invitation": ask("POST", f"{PEOPLE}invitations/", duties=["reception"]),
+    "code withdrawn": ask("DELETE", f"{PEOPLE}codes/<code_id>/", of=of_no_account),
+    "person": ask("PATCH", f"{PEOPLE}<account_id>/", of=of_no_account, name="Nobody"),
+    "unlock": ask("POST", f"{PEOPLE}<account_id>/unlock/", of=of_no_account),
+    "reset": ask("POST", f"{PEOPLE}<account_id>/reset/", of=of_no_account),
+    "sessions": ask("DELETE", f"{PEOPLE}<account_id>/sessions/", of=of_no_account),
+    "session of a person": ask("DELETE", f"{PEOPLE}<account_id>/sessions/<session_id>/", of=of_no_account),
     "visit": ask("GET", f"{API}/visit/"),
     "identification": ask("POST", f"{API}/visit/identify/", birth_date="1980-01-01"),
     "newer token": ask("POST", f"{API}/token/renew/"),

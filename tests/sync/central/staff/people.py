@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
 from sync.central.network.bearer import SESSION
 from sync.central.records.accounts import Account, add_account
@@ -63,12 +63,13 @@ def headers_of_session(online: Online, session: str) -> dict[str, str]:
     return {"Cookie": f"{SESSION}={session}", "Origin": f"http://{online.host}", CSRF: csrf_of(session)}
 
 
-def sign_context_in(context: BrowserContext, online: Online, who: Person) -> None:
-    """Signs a browser in."""
-    body = {"login": who.login, "password": who.password}
-    url = f"http://{online.host}{API}/sign-in/"
-    answer = context.request.post(url, data=body, headers={"Origin": f"http://{online.host}"})
-    assert answer.ok, answer.text()
+def sign_page_in(page: Page, online: Online, who: Person, path: str) -> None:
+    """Leads a browser to a page of staff by way of the sign-in."""
+    page.goto(f"http://{online.host}/staff/sign-in?next={path}")
+    page.locator("#login").fill(who.login)
+    page.locator("#password").fill(who.password)
+    page.locator("#sign-in button.primary").click()
+    page.wait_for_url(f"http://{online.host}{path}")
 
 
 @contextmanager
@@ -76,11 +77,10 @@ def signed_in(browser: Browser, online: Online, who: Person, path: str, **more: 
     """A browser at a page of staff, with a person who has signed in. It has nothing to complain of."""
     context = browser.new_context(**{"locale": "ko-KR", "viewport": {"width": 1366, "height": 768}, **more})
     context.set_default_timeout(PATIENCE_S * 1000)
-    sign_context_in(context, online, who)
     page, complaints = context.new_page(), list[str]()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda each: complaints.append(each.text) if each.type == "error" else None)
-    page.goto(f"http://{online.host}{path}")
+    sign_page_in(page, online, who, path)
     yield page
     context.close()
     assert [each for each in complaints if "Failed to load" not in each] == []

@@ -66,6 +66,35 @@ def test_a_key_that_is_held_calls_one_patient(online: Online, browser: Browser):
         expect(screen.page.locator(".line > li")).to_have_count(2)
 
 
+# The second click of a double click comes when the line has moved up by one.
+SECOND_CLICK = """([x, y]) => {
+  const line = document.querySelector(".line");
+  const click = () => new MouseEvent("click", { bubbles: true, detail: 2 });
+  new MutationObserver(() => document.elementFromPoint(x, y).dispatchEvent(click())).observe(line, { childList: true });
+}"""
+
+
+def test_a_double_click_calls_one_patient(online: Online, browser: Browser):
+    first, second, third = waiting(online, 3)
+    with board(browser, online) as screen:
+        box = screen.row(first).locator(".usual").bounding_box()
+        assert box
+        at = [box["x"] + 10, box["y"] + 10]
+        screen.page.evaluate(SECOND_CLICK, at)
+        screen.page.mouse.click(*at)
+        expect(screen.hand).to_contain_text(number(online, first))
+        screen.is_next(number(online, second))
+    assert [state_of(online, each) for each in (first, second, third)] == ["CALLED", "WAITING", "WAITING"]
+
+
+def test_a_screen_reader_hears_who_is_next_when_others_change_it(online: Online, browser: Browser):
+    first, second = waiting(online, 2)
+    with board(browser, online, locale="en-US") as screen:
+        screen.is_next(number(online, first))
+        online.act(online.staff, "call_patient", patient_id=first)
+        expect(screen.page.locator("#said")).to_have_text(f"Next is {number(online, second)}.")
+
+
 def test_what_others_do_is_on_the_board_without_a_reload(online: Online, browser: Browser):
     first, second = waiting(online, 2)
     with board(browser, online) as screen:

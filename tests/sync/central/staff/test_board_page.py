@@ -25,5 +25,11 @@ def test_the_board_knows_what_calls_and_what_asks_for_a_reason():
     assert rules.leads["start_exam"] == "in_progress"
 
 
+def test_the_board_knows_the_reasons_to_go_first():
+    kinds = rules_of(RULES).kinds
+    assert [each.kind for each in kinds] == ["emergency", "elderly", "pregnant", "staff"]
+    assert [each.kind for each in kinds if each.needs_reason] == ["emergency", "staff"]
+
+
 def test_the_template_gets_plain_values():
     assert board_values(RULES)["rules"]["ready"] == ["waiting"]  # type: ignore[index]

@@ -196,6 +196,25 @@ def test_what_changed_since_it_was_seen_is_not_settled(online: Online, browser: 
         page.says("Settled: It does not count")
 
 
+def test_what_a_way_would_do_follows_the_patient(online: Online, browser: Browser, box: Box):
+    patient_id, exception_id = arrived(online, box)
+    with inbox(browser, online) as page:
+        page.open(exception_id)
+        expect(page.way("apply")).to_contain_text("Arrived → Registered")
+        assert online.act(online.staff, "register", patient_id=patient_id).ok
+        expect(page.way("apply")).to_contain_text("Registration: had been done already, and stays so")
+
+
+def test_the_navigation_says_how_many_cases_are_open(online: Online, browser: Browser, box: Box):
+    arrived(online, box)
+    open_now = online.call("GET", f"{API}/exceptions/count/", online.staff).json()["open"]
+    with inbox(browser, online) as page:
+        badge = page.page.locator("nav [data-page=inbox] .count")
+        expect(badge).to_contain_text(str(open_now))
+        arrived(online, box)
+        expect(badge).to_contain_text(str(open_now + 1))
+
+
 def test_a_settlement_whose_answer_is_lost_is_repeated_as_the_same(online: Online, browser: Browser, box: Box):
     exception_id = arrived(online, box)[1]
     sent: list[str] = []

@@ -148,12 +148,12 @@ def board(
     """The board of a person who has chosen exams and a room before, once the lines are drawn."""
     kept = json.dumps(json.dumps({"exams": exams, "room": room}))
     who = person(online, Duty.EXAM_ROOM, name=name)
-    with signed_in(browser, online, who, "/page/dom.js", **more) as page:
+    with signed_in(browser, online, who, "/staff/board", **more) as page:
         if wire is not None:
             wire.attach(page)
         page.add_init_script(f"localStorage.setItem('nk-board', {kept})")
         page.goto(f"http://{online.host}/staff/board")
-        page.locator("#board[data-drawn]").wait_for()
+        page.locator("#board[data-drawn]:not(.moved)").wait_for()
         yield Board(page, who.login)
 
 

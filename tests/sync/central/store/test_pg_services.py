@@ -150,6 +150,7 @@ def test_an_item_of_each_kind_comes_as_it_was_told():
         news.KiosksToTell(7),
         news.TimeConfirmed(0, "a-host"),
         news.CommonChanged(),
+        news.CaseChanged("a-case"),
     ]
     (text,) = notifications("me", items)
     found = read_notification(text)

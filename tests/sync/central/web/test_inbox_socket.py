@@ -96,6 +96,24 @@ def test_a_page_that_goes_to_another_case_leaves_the_first(online: Online, box: 
         assert (len(names(payload, first)), len(names(payload, second))) == (0, 1)
 
 
+def test_what_happens_to_the_patients_of_an_open_case_is_told_as_a_change_of_it(online: Online, box: Box):
+    patient_id, further = online.newcomer(), online.newcomer()
+    box.push(patient_id, "register", journey_state="ARRIVED")
+    found = online.call("GET", f"{API}/exceptions/", online.staff).json()["exceptions"]
+    exception_id = next(each["exception_id"] for each in found if each["patient_id"] == patient_id)
+    with online.socket(online.staff, path=PATH) as socket:
+        socket.ask("look", exception_id=exception_id, patient_id=further)
+        until_changed(socket, exception_id)
+        for moved in (patient_id, further):
+            assert online.act(online.staff, "scan_nfc", patient_id=moved).ok
+            until_changed(socket, exception_id)
+        socket.ask("look", exception_id=None)
+        until_changed(socket, exception_id)
+        assert online.act(online.staff, "register", patient_id=patient_id).ok
+        other = new_case(online, box)
+        assert until_changed(socket, other)["changed"] == [other]
+
+
 def test_a_viewer_whose_process_has_died_is_gone_after_the_lease(online: Online, box: Box):
     exception_id, clock = new_case(online, box), online.centre.clock
     with online.centre.store.write() as db:

@@ -10,10 +10,10 @@ const API = "/api/v1";
 /**
  * What became of a call: `{ok: true, status, body}`, or `{ok: false, status, code, error, body}`. `error` is a sentence in the
  * reader's language where one is known, else the centre's English one. Without an answer the status is 0 and the code
- * `no_answer`: nobody knows whether the centre has done it.
+ * `no_answer`: nobody knows whether the centre has done it. `unattended`: the page asks by itself, so that an idle session ends in time.
  */
-export async function send(method, path, body) {
-  const headers = { "X-CSRF-Token": csrf };
+export async function send(method, path, body, { unattended = false } = {}) {
+  const headers = { "X-CSRF-Token": csrf, ...(unattended ? { "X-Unattended": "1" } : {}) };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
@@ -25,14 +25,14 @@ export async function send(method, path, body) {
 }
 
 /** Reads. Members of the query that are undefined, null or empty are left out. */
-export function get(path, query = {}) {
+export function get(path, query = {}, how = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const text = new URLSearchParams(given).toString();
-  return send("GET", text ? `${path}?${text}` : path);
+  return send("GET", text ? `${path}?${text}` : path, undefined, how);
 }
 
 /** Sends a body that asks for something and changes nothing, such as a search. */
-export const post = (path, body = {}) => send("POST", path, body);
+export const post = (path, body = {}, how = {}) => send("POST", path, body, how);
 
 /** Acts once: with an action id that stays the same through every repeat, until an answer comes or four tries had none. */
 export async function act(path, body = {}, { method = "POST", action_id = newId() } = {}) {

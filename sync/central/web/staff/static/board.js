@@ -21,7 +21,7 @@ import { nameOf } from "./board_row.js";
 import { Selection } from "./board_selection.js";
 import { doneWords } from "./board_words.js";
 import { live } from "./live.js";
-import { complain, say } from "./say.js";
+import { complain, hear as sayUnseen, say } from "./say.js";
 import { ago, isoOf } from "./time.js";
 import { centreNow } from "./start.js";
 
@@ -56,13 +56,10 @@ const presses = new Presses({
 
 // The picture.
 
-function hear(message) {
-  if (message.type === "board") return show(pictureOf(message.payload, performance.now()), message.payload.entries);
-  if (message.type === "board_update") {
-    const { rows, ended } = message.payload;
-    return show(updated(picture, message.payload, performance.now()), [...rows, ...ended]);
-  }
-  if (message.type === "error") return complain(message.error);
+function hear({ type, payload, error }) {
+  if (type === "board") show(pictureOf(payload), [...payload.entries, ...payload.ended]);
+  if (type === "board_update") show(updated(picture, payload), [...payload.rows, ...payload.ended]);
+  if (type === "error") complain(error);
 }
 
 function show(next, news) {
@@ -99,6 +96,7 @@ function draw() {
     pressOf: (row) => row && presses.about(row.queue_id),
     nextCalls,
   });
+  sayNext();
   if (hasMoved) hold.moved();
   menu.follow((id) => lists.at(id) !== undefined);
   selection.mark();
@@ -112,6 +110,12 @@ function itemOf(row, isNext, isOff) {
   const press = presses.about(row.queue_id);
   const isMine = choice.room !== "" && row.room === choice.room;
   return { row, press, pressed: press?.state, isNext, isMine, isOff, since: ago(row.since) };
+}
+
+/** Lets a screen reader say whom the key of the next call means now, where others have changed that. */
+function sayNext() {
+  const row = nextCalls.news(keyExam());
+  if (row) sayUnseen("said", _("Next is {number}.", { number: row.queue_number }));
 }
 
 function focusNow() {
@@ -136,7 +140,7 @@ board.addEventListener("click", ({ target, detail }) => {
   const { press, name } = button.dataset;
   const id = button.closest("li.row")?.dataset.id;
   // A press with the keyboard (detail 0) belongs to the row with the focus, wherever that has moved.
-  if (id && detail > 0 && hold.isLanding) return complain(_("The line has just moved. Please press again."));
+  if (id && detail > 0 && hold.isLanding) return detail > 1 || complain(_("The line has just moved. Please press again."));
   if (press === "next") return callNext(button.closest(".exam").dataset.exam);
   if (press === "day") return day.open(rowOf(id).patient_id);
   if (press === "more") return menu.open(rowOf(id), rules, button);

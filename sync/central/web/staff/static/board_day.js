@@ -1,7 +1,7 @@
 // A patient's day at a glance: who it is, where they stand, their bookings and entries, and what happened.
 
 import { h } from "/page/dom.js";
-import { _, clock, ngettext } from "/page/words.js";
+import { _, clock, language, ngettext } from "/page/words.js";
 import { get } from "./api.js";
 import { actionWord, bookingWord, journeyWord, stateWord } from "./board_words.js";
 
@@ -63,13 +63,17 @@ function frame(title, parts) {
 
 function dayParts({ person, journey_state: journey, entries, appointments, timeline, cards, cases }) {
   return [
-    h("p", {}, [person.birth_date, person.patient_id, ...person.other_ids].filter(Boolean).join(" · ")),
+    h("p", {}, [person.birth_date, person.patient_id, ...person.other_ids, languageWord(person)].filter(Boolean).join(" · ")),
     h("p", {}, h("span", { class: "badge" }, journeyWord(journey))),
     part(_("Entries"), entries.map(entryLine)),
     part(_("Bookings"), appointments.map(bookingLine)),
     part(_("What happened"), timeline.map(eventLine)),
     h("p", { class: "hint" }, [ngettext("{n} card", "{n} cards", cards), caseWords(cases)].filter(Boolean).join(" · ")),
   ].filter(Boolean);
+}
+
+function languageWord({ language: tag }) {
+  return tag && new Intl.DisplayNames([language()], { type: "language" }).of(tag);
 }
 
 function caseWords({ length }) {

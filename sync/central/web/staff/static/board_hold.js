@@ -5,6 +5,7 @@ const AFTER_MS = 350; // a finger that has just gone up may come down again
 const MOST_MS = 4_000; // then the order is true again, whatever the mouse does
 const LANDING_MS = 250; // a finger was on its way to what stood there before
 const OWN_MS = 1_500; // what a person's own press changes is shown at once
+const TWICE_MS = 600; // and then the second click of a double click comes
 
 /** Says whether the order is held. `onRelease` is called when a hold ends. */
 export class Hold {
@@ -38,7 +39,8 @@ export class Hold {
   moved() {
     clearTimeout(this.#moved);
     this.element.classList.add("moved");
-    this.#moved = setTimeout(() => this.element.classList.remove("moved"), LANDING_MS);
+    const ms = this.now() < this.#passUntil ? TWICE_MS : LANDING_MS;
+    this.#moved = setTimeout(() => this.element.classList.remove("moved"), ms);
   }
 
   /** Whether a press of this moment was on its way before the order changed. */

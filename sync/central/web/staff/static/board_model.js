@@ -3,26 +3,26 @@
 export const ENDED_SHOWN = 20;
 
 /** The picture before the centre has answered. */
-export const NOTHING = { at: "", heardAt: 0, exams: [], rows: new Map(), order: new Map(), ended: [] };
+export const NOTHING = { at: "", exams: [], rows: new Map(), order: new Map(), ended: [] };
 
-/** Returns the picture of a whole board. `heardAt` is the page's clock (ms) when it came. */
-export function pictureOf({ timestamp, exams, entries, ended = [] }, heardAt) {
+/** Returns the picture of a whole board. */
+export function pictureOf({ timestamp, exams, entries, ended }) {
   const order = new Map(exams.map(({ exam_id: id }) => [id, []]));
   for (const row of entries) listIn(order, row.exam_id).push(row.queue_id);
-  return { at: timestamp, heardAt, exams, rows: byId(entries), order, ended };
+  return { at: timestamp, exams, rows: byId(entries), order, ended };
 }
 
 /**
  * Returns the picture after an update. Rows that the update does not name stay the same objects, and so does the order of
  * a line where it names none.
  */
-export function updated(picture, update, heardAt) {
+export function updated(picture, update) {
   const rows = new Map(picture.rows);
   for (const id of update.gone) rows.delete(id);
   for (const row of update.rows) rows.set(row.queue_id, row);
   const order = new Map([...picture.order, ...Object.entries(update.order)]);
   const exams = latestOf(picture.exams, update.exams);
-  return { at: update.timestamp, heardAt, exams, rows, order, ended: endedAfter(picture.ended, update) };
+  return { at: update.timestamp, exams, rows, order, ended: endedAfter(picture.ended, update) };
 }
 
 /**

@@ -10,6 +10,7 @@ const REST_MS = 700;
 export class NextCalls {
   #shown = new Map(); // by exam id: {row, before, at}
   #calledAt = -Infinity;
+  #said = new Map(); // by exam id: the entry that was on the button when it was asked for news
 
   constructor(changed, now = () => performance.now()) {
     Object.assign(this, { changed, now });
@@ -36,6 +37,15 @@ export class NextCalls {
   isNew(examId) {
     const { before, at } = this.#shown.get(examId) ?? {};
     return before !== undefined && this.now() - at < READ_MS;
+  }
+
+  /** Returns the entry on a button, where it is another one than at the last time and not by a call of this page. */
+  news(examId) {
+    const { row } = this.#shown.get(examId) ?? {};
+    const isKnown = this.#said.has(examId);
+    const before = this.#said.get(examId);
+    this.#said.set(examId, row?.queue_id);
+    return isKnown && !this.isResting && before !== row?.queue_id ? row : undefined;
   }
 
   /** The next one of any line was called. */

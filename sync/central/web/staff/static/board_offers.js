@@ -22,7 +22,7 @@ export function offersOf(row, rules) {
     ...changes.filter(({ name }) => rules.groups[name] === "line"),
     isLive(row, rules) && own("move"),
     isLive(row, rules) && own("priority"),
-    own("note"),
+    isLive(row, rules) && own("note"),
     ...others.filter(({ name }) => rules.reasoned.includes(name)),
     ...changes.filter(({ name }) => rules.groups[name] !== "line"),
     row.undo && own("undo"),

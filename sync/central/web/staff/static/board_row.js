@@ -1,7 +1,7 @@
 // One entry of the board as a row of a line, or as a card of the patients at hand.
 
 import { h } from "/page/dom.js";
-import { buttonsOf } from "./board_offers.js";
+import { buttonsOf, offersOf } from "./board_offers.js";
 import { keyOf, kindWord, labelOf, stateWord } from "./board_words.js";
 import { _ } from "/page/words.js";
 
@@ -99,6 +99,7 @@ function otherBadge({ exam_name: exam, state, room }) {
 
 function drawButtons(cell, { row, press, isOff }, rules) {
   if (press) return fillCell(cell, [h("span", { class: "wait" }, waitWords(press))]);
+  if (offersOf(row, rules).length === 0) return fillCell(cell, []);
   const presses = buttonsOf(row, rules).map((offer, index) => pressButton(offer, index === 0 && offer.kind === "act", row, isOff));
   const name = _("More for {who}", { who: nameOf(row) });
   const more = h("button", { type: "button", class: "more", "data-press": "more", "aria-haspopup": "menu", "aria-label": name }, "⋯");

@@ -2,6 +2,7 @@
 
 import { _ } from "/page/words.js";
 import { send } from "./api.js";
+import "./badge.js";
 import { show } from "./dialog.js";
 import { h } from "/page/dom.js";
 import { path } from "./start.js";

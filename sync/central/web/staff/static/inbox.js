@@ -3,6 +3,7 @@
 import { fill, h } from "/page/dom.js";
 import { _ } from "/page/words.js";
 import { get } from "./api.js";
+import { badge } from "./badge.js";
 import { discardAll, groupOf, repeatsPart } from "./inbox_bulk.js";
 import { caseParts } from "./inbox_case.js";
 import { drawFilter, drawList } from "./inbox_list.js";
@@ -29,12 +30,12 @@ let caseAsked = 0;
 
 // Reading.
 
-async function readList({ further = false } = {}) {
+async function readList({ further = false, unattended = false } = {}) {
   const asked = (listAsked += 1);
   const after = further ? view.cases.at(-1)?.exception_id : undefined;
   const limit = further ? PAGE : Math.min(500, Math.max(PAGE, view.cases.length));
   const path = view.tab === "open" ? "/exceptions/" : "/exceptions/settled/";
-  const [found, counts] = await Promise.all([get(path, { ...(view.tab === "open" ? view.filter : {}), limit, after }), get("/exceptions/count/")]);
+  const [found, counts] = await Promise.all([get(path, { ...(view.tab === "open" ? view.filter : {}), limit, after }, { unattended }), get("/exceptions/count/", {}, { unattended })]);
   if (asked !== listAsked) return;
   if (!found.ok) return complain(found.error);
   view.cases = further ? [...view.cases, ...found.body.exceptions] : found.body.exceptions;
@@ -44,25 +45,25 @@ async function readList({ further = false } = {}) {
   drawAll();
 }
 
-async function readCase() {
+async function readCase({ unattended = false } = {}) {
   const id = view.chosen;
   const asked = (caseAsked += 1);
   if (!id) return showCase(null);
-  const answer = await get(`/exceptions/${encodeURIComponent(id)}/`);
+  const answer = await get(`/exceptions/${encodeURIComponent(id)}/`, {}, { unattended });
   if (asked !== caseAsked) return;
-  if (answer.ok) return showCase(answer.body);
+  if (answer.ok) return showCase(answer.body, "", unattended);
   if (answer.status === 404) return showCase(null, _("There is no such case any more."));
   complain(answer.error);
 }
 
-function showCase(shown, gone = "") {
+function showCase(shown, gone = "", unattended = false) {
   const before = view.shown;
   const isSame = before?.exception_id === shown?.exception_id;
   if (isSame && shown?.settled_at && !before.settled_at) tellSettled(shown);
   view.shown = shown;
   view.gone = gone;
-  if (shown && isSame && settling) settling.take(shown);
-  else settling = shown && new Settling(shown, drawCase);
+  if (shown && isSame && settling) settling.take(shown, unattended);
+  else settling = shown && new Settling(shown, { changed: drawCase, chosen: sayLook });
   drawAll();
 }
 
@@ -81,6 +82,7 @@ function others() {
 function drawAll() {
   total.hidden = !view.counts;
   total.textContent = view.counts ? String(view.counts.open) : "";
+  if (view.counts) badge(view.counts.open);
   for (const each of document.querySelectorAll("[data-tab]")) each.setAttribute("aria-pressed", String(each.dataset.tab === view.tab));
   filterForm.hidden = view.tab !== "open";
   if (view.counts) drawFilter(view.counts.groups, view.filter);
@@ -105,7 +107,7 @@ function open(id, { focus = true } = {}) {
     view.shown = null;
     settling = null;
     history.replaceState(null, "", id ? `#${id}` : location.pathname);
-    channel?.send("look", { exception_id: id });
+    sayLook();
   }
   drawAll();
   readCase();
@@ -126,11 +128,11 @@ async function settle(how) {
   if (view.isAway) return complain(_("There is no connection to the centre. Nothing was sent."));
   if (how === "reassign" && !current.patient) return document.getElementById("find")?.focus();
   if (!current.isReady(how)) return;
-  const reason = await confirmed(current, how);
-  if (reason === null || current !== settling) return;
+  const wish = await confirmed(current, how);
+  if (!wish || current !== settling) return;
   if (view.isAway) return complain(_("There is no connection to the centre. Nothing was sent."));
   ownCase = current.exceptionId;
-  const answer = await current.settle(how, reason);
+  const answer = await current.settle(wish);
   if (answer.ok) return settled(current.exceptionId, how);
   ownCase = "";
   complain(answer.code === "case_changed" ? _("Something has changed since you looked. Nothing was done. Please look again at what it would do.") : answer.error);
@@ -198,6 +200,11 @@ function showTab(tab) {
 
 // Live.
 
+/** Says which case is shown, and which patient was found for it: what changes of them comes as news. */
+function sayLook() {
+  channel?.send("look", { exception_id: view.chosen, patient_id: settling?.patient?.patient_id ?? null });
+}
+
 function hear({ type, payload }) {
   if (type !== "inbox" && type !== "inbox_update") return;
   Object.assign(view, { viewers: payload.viewers, viewerId: payload.viewer_id });
@@ -205,13 +212,13 @@ function hear({ type, payload }) {
   drawAll();
   if (changed && !changed.length) return;
   clearTimeout(listTimer);
-  listTimer = setTimeout(readList, SOON_MS);
-  if (view.chosen && (!changed || changed.includes(view.chosen))) readCase();
+  listTimer = setTimeout(() => readList({ unattended: true }), SOON_MS);
+  if (view.chosen && (!changed || changed.includes(view.chosen))) readCase({ unattended: true });
 }
 
 function follow({ open: isOpen }) {
   view.isAway = !isOpen;
-  if (isOpen && view.chosen) channel.send("look", { exception_id: view.chosen });
+  if (isOpen && view.chosen) sayLook();
   drawCase();
 }
 

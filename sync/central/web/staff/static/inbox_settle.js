@@ -83,9 +83,10 @@ function person(each) {
   );
 }
 
-/** Asks once more before it is done, with what it will do. Returns the reason; null where the person cancels. */
+/** Asks once more before it is done, with what it will do. Returns what is to be sent; null where the person cancels. */
 export async function confirmed(settling, how) {
   const { title, button } = settling.isReport ? REPORT : WAYS[how];
+  const wish = settling.wish(how);
   const isNeeded = how === "discard";
   const person = how === "reassign" && h("p", {}, personWords(settling.patient));
   const values = await ask({
@@ -95,5 +96,5 @@ export async function confirmed(settling, how) {
     confirm: button(),
     kind: isNeeded && !settling.isReport ? "danger" : "primary",
   });
-  return values && values.reason;
+  return values && { ...wish, reason: values.reason };
 }

@@ -14,7 +14,10 @@ function partsOf(query) {
   return { text: query.replace(whole, " ").trim(), birthDate: `${year}-${month}-${day}` };
 }
 
-/** What staff have chosen for one case, and what the centre says that it would do. `changed` draws it again. */
+/**
+ * What staff have chosen for one case, and what the centre says that it would do. `changed` draws it again, `chosen` hears that
+ * another patient was chosen.
+ */
 export class Settling {
   effects = {}; // by the way: what it would do; absent while it is asked for
   query = "";
@@ -29,30 +32,33 @@ export class Settling {
   #searched = 0;
   #id = null; // of the settlement that has no answer yet, with what it says
   #changed;
+  #chosen;
 
-  constructor(shown, changed) {
+  constructor(shown, { changed, chosen }) {
     this.exceptionId = shown.exception_id;
     this.#changed = changed;
+    this.#chosen = chosen;
     this.take(shown);
     this.bind = shown.may_bind;
   }
 
   /** The case as it is by now. What each way would do is asked again. */
-  take(shown) {
+  take(shown, unattended = false) {
     this.may = shown.may;
     this.mayBind = shown.may_bind;
     this.isReport = shown.may.length === 1;
     this.bind = this.bind && shown.may_bind;
-    this.look();
+    this.look(unattended);
   }
 
   /** Asks what each way would do now. */
-  look() {
-    for (const how of this.may) if (how !== "reassign" || this.patient) this.#ask(how);
+  look(unattended = false) {
+    for (const how of this.may) if (how !== "reassign" || this.patient) this.#ask(how, unattended);
   }
 
   choose(patient) {
     this.patient = patient;
+    this.#chosen();
     delete this.effects.reassign;
     if (patient) this.#ask("reassign");
     this.#changed();
@@ -95,9 +101,13 @@ export class Settling {
     return Boolean(effect?.seen) && !effect.refusal && !this.isSending;
   }
 
+  /** A settlement as it is seen at this moment. */
+  wish(how) {
+    return { how, seen: this.effects[how].seen, ...(how === "reassign" ? this.#reassigned() : {}) };
+  }
+
   /** Settles the case as it was seen. A repeat after no answer is the same action. */
-  async settle(how, reason) {
-    const body = { how, reason, seen: this.effects[how].seen, ...(how === "reassign" ? this.#reassigned() : {}) };
+  async settle(body) {
     const said = JSON.stringify(body);
     if (this.#id?.said !== said) this.#id = { said, action_id: newId() };
     this.isSending = true;
@@ -113,9 +123,9 @@ export class Settling {
     return { patient_id: this.patient.patient_id, bind: this.bind };
   }
 
-  async #ask(how) {
+  async #ask(how, unattended = false) {
     const asked = (this.#asked[how] = (this.#asked[how] ?? 0) + 1);
-    const answer = await post(`/exceptions/${this.exceptionId}/preview/`, { how, ...(how === "reassign" ? this.#reassigned() : {}) });
+    const answer = await post(`/exceptions/${this.exceptionId}/preview/`, { how, ...(how === "reassign" ? this.#reassigned() : {}) }, { unattended });
     if (asked !== this.#asked[how]) return;
     this.effects[how] = answer.ok ? answer.body : { failed: answer.error };
     this.#changed();
