@@ -246,7 +246,7 @@ function watch() {
 }
 
 function sayWhen() {
-  const words = _("As of {time}. It may be out of date after that.", { time: clock(picture.at) });
+  const words = _("As of {time}. It may be out of date after that.", { time: clock(isoOf(awaySince ?? centreNow())) });
   document.getElementById("printed").textContent = words;
 }
 
