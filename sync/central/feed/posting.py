@@ -1,13 +1,11 @@
 """Posts one message to the receiver of a webhook, and says what became of it."""
 
-import ssl
 from collections.abc import Mapping
-from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from sync.central.feed.fate import Fate, Posted
+from sync.central.tls.trust import OfTheSystem
 
 _CONNECT_S, _ANSWER_S = 10.0, 20.0
 _LONGEST_PAUSE_S = 3600.0
@@ -25,7 +23,7 @@ class Poster:
 
     def __init__(self) -> None:
         self._session = requests.Session()
-        self._session.mount("https://", _OfTheSystem())
+        self._session.mount("https://", OfTheSystem())
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
         """Sends a message, and waits for the status of the answer."""
@@ -43,27 +41,6 @@ class Poster:
             return Posted(Fate.FAILED, _in_words(error))
         answer.close()
         return _posted(answer.status_code, answer.headers.get("Retry-After", ""))
-
-
-class _OfTheSystem(HTTPAdapter):
-    """Trusts the system's store. The base class would trust the CAs of certifi."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=_context())
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, **kwargs, ssl_context=_context())
-
-    def cert_verify(self, conn: Any, *_: object) -> None:
-        conn.cert_reqs = "CERT_REQUIRED"
-
-
-def _context() -> ssl.SSLContext:
-    """As towards the centre: one behaviour for every Python, which takes the certificates of many in-house CAs."""
-    context = ssl.create_default_context()
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
 
 
 def _posted(status: int, retry_after: str) -> Posted:

@@ -54,6 +54,7 @@ class AuditKind(StrEnum):
     REFUSED_SIGN_IN = "refused:sign-in"  # a wrong password or an unknown login name
     REFUSED_LOCKED = "refused:locked"  # a try to sign in while a lock held, so nothing was tried
     REFUSED_ACCOUNT_CODE = "refused:account-code"
+    REFUSED_SIGN_ON = "refused:sign-on"  # what a provider of single sign-on said does not hold, or gives no duty
     SIGN_IN = "sign-in"
     SIGN_IN_LOCKED = "sign-in-locked"  # too many failures: each further one makes the wait longer
     SIGN_OUT = "sign-out"

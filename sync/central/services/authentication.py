@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Collection
 from contextlib import suppress
 
+from msgspec.structs import replace
+
 from sync.central.centre import Centre
 from sync.central.records.app_tokens import replace_former
 from sync.central.records.audit import note
@@ -96,9 +98,7 @@ def authenticate_person(
     if found.account_id is None:
         return _UNAUTHORIZED  # the session of an app's token opens the socket alone
     admitted = _admitted(centre, found, (Role.STAFF,), address, duties)
-    if is_attended and isinstance(admitted, Bearer):
-        _note_seen(centre, admitted)
-    return admitted
+    return _note_seen(centre, admitted) if is_attended and isinstance(admitted, Bearer) else admitted
 
 
 def _admitted(
@@ -197,13 +197,16 @@ def _note_use(centre: Centre, sender: Bearer) -> None:
             replace_former(db, sender.token_hash, now_ms)
 
 
-def _note_seen(centre: Centre, sender: Bearer) -> None:
-    """Notes that a person has done something, once a minute."""
+def _note_seen(centre: Centre, sender: Bearer) -> Bearer:
+    """Notes that a person has done something, once a minute. Returns the person as seen now."""
     now_ms = centre.clock()
     if sender.seen_ms is None or abs(now_ms - sender.seen_ms) < _SEEN_EVERY_MS:
-        return
+        return sender
+    # A database that takes no writes still answers.
     with suppress(sqlite3.Error), centre.store.write(brief=True) as db:
         mark_seen(db, sender.token_hash, now_ms)
+        return replace(sender, seen_ms=now_ms)
+    return sender
 
 
 def _take_over(db: WriteTransaction, kiosk_id: str, token_hash: str, now_ms: int) -> None:

@@ -42,6 +42,7 @@ LAST_ADMINISTRATOR = ApiError("last_administrator", "The account is the last one
 _NO_DUTY = ApiError("malformed", "duties must name one duty at least.")
 _BLANK = ApiError("malformed", "name must be printable text, and not blank.")
 _OF_A_PROVIDER = ApiError("not_applicable", "The person signs in at a provider and has no password here.")
+_DUTIES_OF_A_PROVIDER = ApiError("not_applicable", "The provider of single sign-on says what the person's duties are.")
 _OWN = ApiError("not_applicable", "The account is your own: choose another password instead.")
 _PRINTABLE = {"printable": True}
 PersonName = Annotated[str, Meta(min_length=1, max_length=MAX_PERSON_NAME, extra=_PRINTABLE)]
@@ -168,6 +169,8 @@ def change_person(centre: Centre, who: str, account_id: str, wanted: ChangePerso
         before = account_of_id(db, account_id)
         if before is None:
             return NO_ACCOUNT
+        if before.issuer is not None and wanted.duties is not UNSET:
+            return _DUTIES_OF_A_PROVIDER
         after = _changed(before, wanted, now_ms)
         if _takes_administration(before, after) and not has_administrator_beside(db, account_id):
             return LAST_ADMINISTRATOR

@@ -26,6 +26,7 @@ from sync.central.web.endpoints import Endpoint, Endpoints
 from sync.journey.model import Role
 
 T = TypeVar("T", bound=msgspec.Struct)
+_OF_A_CHANGE = ("not_found", "not_applicable", "last_administrator")
 _OF_ONE = "/<account_id>/"
 
 
@@ -52,7 +53,14 @@ def accounts_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         return _told(services.withdraw_code(centre, sender.who, code_id))
 
     @api.patch(_OF_ONE)
-    @endpoint("Change a person's account", Person, "not_found", "last_administrator", body=_body(ChangePerson))
+    @endpoint(
+        "Change a person's account",
+        Person,
+        "not_found",
+        "not_applicable",
+        "last_administrator",
+        body=_body(ChangePerson),
+    )
     def change(sender: Bearer, wanted: ChangePerson, account_id: str) -> AboutNobody | ApiError:
         return _told(services.change_person(centre, sender.who, account_id, wanted))
 

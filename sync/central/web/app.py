@@ -38,6 +38,7 @@ from sync.central.web.session_api import session_api
 from sync.central.web.shadow_api import shadow_api
 from sync.central.web.sign_in_api import sign_in_api
 from sync.central.web.socket_places import SocketPlaces
+from sync.central.web.staff.provider_page import add_provider_pages
 from sync.central.web.staff.shell import Shell
 from sync.central.web.staff.sign_in_page import add_sign_in_pages
 from sync.central.web.staff_api import staff_api
@@ -93,7 +94,11 @@ def create_app(
     add_client_api(app, endpoints.contracts)
     add_visit_page(app, endpoints.contracts)
     shell = Shell(centre)
-    shell.add_to(app, lambda api: add_sign_in_pages(api, shell, centre))
+    shell.add_to(
+        app,
+        lambda api: add_sign_in_pages(api, shell, centre),
+        lambda api: add_provider_pages(api, shell, centre, web),
+    )
     handshakes = Handshakes(centre, sockets, origins)
     add_patient_socket(app, centre, handshakes)
     add_board_socket(app, centre, handshakes, boards)

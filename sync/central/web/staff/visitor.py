@@ -18,6 +18,7 @@ class Visitor(msgspec.Struct, frozen=True):
     name: str
     duties: frozenset[Duty]
     csrf: str
+    by_provider: bool = False
 
 
 def visitor_here(centre: Centre) -> Visitor | None:
@@ -30,4 +31,6 @@ def visitor_here(centre: Centre) -> Visitor | None:
         return None
     with centre.store.glance() as db:
         account = account_of_id(db, sender.account_id)
-    return Visitor(account.login, account.name, sender.duties, csrf_of(session)) if account else None
+    if account is None:
+        return None
+    return Visitor(account.login, account.name, sender.duties, csrf_of(session), account.issuer is not None)

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sync.ids import new_id
 from tests.components import chromium
 from tests.kiosk.ui.browser import running
 from tests.sync.central.centre import DAY, ZONE, Centre
-from tests.sync.central.online import Online
+from tests.sync.central.online import API, Online
 from tests.sync.central.staff.ward import TO_WAITING, Board, board
 
 NAMES = (
@@ -93,8 +94,26 @@ def _play(online: Online, screen: Board) -> None:
             online.centre.clock.now_ms += MINUTE_MS
         online.act(online.staff, "start_exam", patient_id="100001")
         online.act(online.staff, "mark_no_show", patient_id="100003")
+        _press(online, "100006", "priority", kind="elderly")
+        _press(online, "100007", "priority", kind="emergency", reason="가슴 통증")
+        _press(online, "100009", "note", text="휠체어, 보호자 동반")
+        _change(online, "100008", "delayed")
     screen.choose("100004")
-    screen.is_next("C-004")
+    screen.is_next("C-007")
+
+
+def _entry(online: Online, patient_id: str) -> str:
+    return str(online.centre.state(patient_id)["queue_details"][0]["queue_id"])
+
+
+def _press(online: Online, patient_id: str, what: str, **members: str) -> None:
+    path = f"{API}/queue/{_entry(online, patient_id)}/{what}/"
+    assert online.call("POST", path, online.staff, json={"action_id": new_id(), **members}).ok
+
+
+def _change(online: Online, patient_id: str, state: str) -> None:
+    body = {"action_id": new_id(), "state": state}
+    assert online.call("PATCH", f"{API}/queue/{_entry(online, patient_id)}/", online.staff, json=body).ok
 
 
 if __name__ == "__main__":

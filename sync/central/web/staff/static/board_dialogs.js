@@ -44,7 +44,7 @@ export function askPriority(row, kinds) {
   return ask({
     title: _("Priority of {who}", { who: nameOf(row) }),
     fields: [
-      { name: "kind", label: _("Priority"), kind: "radio", value: row.priority_kind || kinds[0]?.kind, choices },
+      { name: "kind", label: _("Priority"), kind: "radio", value: row.priority_kind, choices },
       { name: "reason", label: _("Reason"), value: row.priority_reason, max: MOST.reason },
     ],
     confirm: _("Save"),

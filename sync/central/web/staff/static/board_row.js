@@ -7,7 +7,8 @@ import { _ } from "/page/words.js";
 
 /**
  * What a row is drawn of: the entry, the press that it waits for and how far that is (`pressed`), whether it is the next
- * one, whether the patient is in the own room, whether nothing can be sent, and how long it is in its state.
+ * one, whether the patient is in the own room, whether nothing can be sent, and how long the patient waits, or is
+ * called, or in the exam.
  * @typedef {{row: object, press: object | undefined, pressed: string | undefined, isNext: boolean,
  *   isMine: boolean, isOff: boolean, since: string}} Item
  */

@@ -4,14 +4,18 @@ import { _ } from "/page/words.js";
 import { send } from "./api.js";
 import "./badge.js";
 import { show } from "./dialog.js";
+import { complain } from "./say.js";
 import { h } from "/page/dom.js";
 import { path } from "./start.js";
 
 let isTold = false;
 
+if (document.getElementById("sign-out")) import("./session.js");
+
 document.getElementById("sign-out")?.addEventListener("click", async () => {
-  await send("DELETE", "/session/");
-  location.assign("/staff/sign-in");
+  const answer = await send("DELETE", "/session/");
+  if (answer.ok || answer.status === 401) location.assign(document.getElementById("sign-out").dataset.then);
+  else complain(_("You are not signed out: {error}", { error: answer.error }));
 });
 
 // The picture stays, and may be read and printed. A person signs in and comes back to this page.

@@ -105,11 +105,12 @@ const dutiesOf = (values) => DUTIES.filter((duty) => values[duty]);
 const oneDuty = (values) => (dutiesOf(values).length ? "" : _("Please choose one duty at least."));
 
 async function change(person) {
-  const fields = [{ name: "name", label: _("Name"), value: person.name, required: true, max: 60 }, ...dutyFields(person.duties)];
-  const text = _("Other duties sign {name} out.", person);
-  const values = await ask({ title: _("Change {login}", person), text, fields, confirm: _("Save"), check: oneDuty });
+  const fields = [{ name: "name", label: _("Name"), value: person.name, required: true, max: 60 }, ...(person.by_provider ? [] : dutyFields(person.duties))];
+  const text = person.by_provider ? _("Name and duties come from single sign-on at each sign-in.") : _("Other duties sign {name} out.", person);
+  const check = person.by_provider ? undefined : oneDuty;
+  const values = await ask({ title: _("Change {login}", person), text, fields, confirm: _("Save"), check });
   if (!values) return;
-  const duties = dutiesOf(values);
+  const duties = person.by_provider ? person.duties : dutiesOf(values);
   const isSame = duties.join() === person.duties.join();
   await change_(person, { name: values.name, ...(isSame ? {} : { duties }) }, _("Saved."));
 }
