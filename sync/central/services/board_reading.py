@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from sync.central.centre import Centre
+from sync.central.records.accounts import names_of_people
 from sync.central.records.board_entries import (
     BoardEntry,
     count_entries_of_exams,
@@ -32,7 +33,7 @@ def read_after(centre: Centre, before: Picture | None) -> ReadAgain:
         entries, of_patients = _entries(db, centre.definitions, day, patients)
         shown = dict.fromkeys(each.patient_id for each in entries)
         presses = undoable_presses(db, shown) if shown else {}
-        maker = RowMaker(centre.definitions, site, presses)
+        maker = RowMaker(centre.definitions, site, presses, names_of_people(db) if shown else {})
         rows = list(maker.rows(entries, of_patients))
         counts = count_entries_of_exams(db, day) if patients is None or patients else _counts(before)
         return ReadAgain(change, day, site.site.timezone, now_ms, _exams(db, counts), rows, patients)

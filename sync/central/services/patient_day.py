@@ -1,10 +1,11 @@
 """A patient's day at a glance, for staff: who it is, what is booked, where they wait, and what happened today."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.records.accounts import names_of_people
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.board_entries import entries_with_patients
 from sync.central.records.journeys import read_journey
@@ -145,6 +146,7 @@ def patient_day(centre: Centre, named: str) -> Told | ApiError:
                 journey_rows_since(db, patient_id, day.begin_ms),
                 entry_rows_since(db, patient_id, day.day, day.begin_ms),
                 zone,
+                names_of_people(db),
             ),
             count_cards(db, patient_id),
             open_cases_about(db, patient_id),
@@ -158,7 +160,7 @@ def _entries(
 ) -> list[BoardRow]:
     """The patient's entries of today, ended ones included, in the order of opening."""
     found = entries_with_patients(db, day, [patient_id])
-    maker = RowMaker(definitions, site, undoable_presses(db, [patient_id]))
+    maker = RowMaker(definitions, site, undoable_presses(db, [patient_id]), names_of_people(db))
     rows = sorted(maker.rows(found, found), key=lambda each: each.entry.opened_ms)
     return [_with_place(db, definitions, day, each) for each in rows]
 
@@ -169,20 +171,22 @@ def _with_place(db: ReadTransaction, definitions: Definitions, day: str, placed:
     return msgspec.structs.replace(placed.row, people_ahead=ahead, estimated_wait_time=wait)
 
 
-def _timeline(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str) -> list[DayEvent]:
+def _timeline(
+    moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str, people: Mapping[str, str]
+) -> list[DayEvent]:
     """The changes of the day, each one event, with what it did to the journey and to the entries."""
     numbers = sorted({*(each.change for each in moves), *(each.change for each in changes)})
     moved = {number: [each for each in moves if each.change == number] for number in numbers}
     changed = {number: [each for each in changes if each.change == number] for number in numbers}
-    return [_event(moved[number], changed[number], zone) for number in numbers]
+    return [_event(moved[number], changed[number], zone, people) for number in numbers]
 
 
-def _event(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str) -> DayEvent:
+def _event(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str, people: Mapping[str, str]) -> DayEvent:
     first: JourneyRow | EntryRow = moves[0] if moves else changes[0]
-    by = doer(first.who, first.kiosk)
+    by = doer(first.who, first.kiosk, people)
     return DayEvent(
         first.action_id,
-        moves[0].action if moves else changes[0].reason,
+        moves[0].action if moves else changes[0].action or changes[0].reason,
         moves[0].trigger_type if moves else None,
         moves[0].from_state if moves else None,
         moves[-1].to_state if moves else None,

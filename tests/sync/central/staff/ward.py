@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.sync.central.staff.people import person, signed_in
 
 PATIENCE_MS = PATIENCE_S * 1000
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
+_people = itertools.count(1)  # no two have the same name
 EXAM = "blood"  # the first exam of every booked patient
 
 
@@ -24,7 +26,7 @@ class Board:
 
     def __init__(self, page: Page, by: str) -> None:
         self.page = page
-        self.by = by  # the name of the person in the history
+        self.by = by  # the name of the person, as colleagues read it
 
     def row(self, patient_id: str) -> Locator:
         """The row of a patient, in whatever list it stands."""
@@ -147,14 +149,14 @@ def board(
 ) -> Iterator[Board]:
     """The board of a person who has chosen exams and a room before, once the lines are drawn."""
     kept = json.dumps(json.dumps({"exams": exams, "room": room}))
-    who = person(online, Duty.EXAM_ROOM, name=name)
+    who = person(online, Duty.EXAM_ROOM, name=f"{name} {next(_people)}")
     with signed_in(browser, online, who, "/staff/board", **more) as page:
         if wire is not None:
             wire.attach(page)
         page.add_init_script(f"localStorage.setItem('nk-board', {kept})")
         page.goto(f"http://{online.host}/staff/board")
         page.locator("#board[data-drawn]:not(.moved)").wait_for()
-        yield Board(page, who.login)
+        yield Board(page, who.name)
 
 
 def waiting(online: Online, many: int = 1) -> list[str]:

@@ -14,7 +14,7 @@ import { Lists } from "./board_lists.js";
 import { Menu } from "./board_menu.js";
 import { NextCalls } from "./board_next.js";
 import { NOTHING, pictureOf, updated, viewOf } from "./board_model.js";
-import { mayBeCalled, offerNamed } from "./board_offers.js";
+import { isUndoable, mayBeCalled, offerNamed } from "./board_offers.js";
 import { Presses } from "./board_presses.js";
 import { refusalWords } from "./board_refusals.js";
 import { nameOf } from "./board_row.js";
@@ -26,6 +26,7 @@ import { ago, isoOf } from "./time.js";
 import { centreNow } from "./start.js";
 
 const TICK_MS = 10_000; // the minutes of the rows
+const OTHERS_FIRST = ["entry_changed", "line_moved"]; // the patient is another person's now: the next key is not for them
 const board = document.getElementById("board");
 const rules = JSON.parse(board.dataset.rules);
 
@@ -176,17 +177,19 @@ function keyExam() {
 function undoLast() {
   const done = presses.latest;
   if (!done) return say(_("There is nothing to undo."));
-  if (isAway()) return;
-  const press = { queueId: done.queueId, offer: { kind: "undo", name: "undo" }, who: done.who, command: undoCommand(done.id) };
-  presses.press({ ...press, undoes: done.id, at: clockNow() });
+  undoPress(done);
 }
 
 function begin(row, offer, command, undoes) {
   const isSent = presses.press({ queueId: row.queue_id, offer, who: nameOf(row), command, at: clockNow(), undoes });
   hold.pass();
   nextCalls.pressed();
-  if (!isSent) complain(_("{who}: the hospital has not answered the press before. Please wait.", { who: nameOf(row) }));
+  if (!isSent) complainOfWait(nameOf(row));
   return isSent;
+}
+
+function complainOfWait(who) {
+  complain(_("{who}: the hospital has not answered the press before. Please wait.", { who }));
 }
 
 /** Whether nothing is sent, since there is no connection. Says so. */
@@ -197,16 +200,23 @@ function isAway() {
 }
 
 function tell(press, answer) {
-  if (press.undoes && answer?.code === "not_undoable") presses.forget(press.undoes);
+  if (press.undoes && ["not_undoable", "not_found"].includes(answer?.code)) presses.forget(press.undoes);
+  if (OTHERS_FIRST.includes(answer?.code)) selection.drop(press.queueId);
   if (!answer?.ok) return complain(refusalWords(press, answer));
-  const more = press.undoes ? undefined : { label: _("Undo"), key: "U", onclick: () => undoPress(press) };
+  const more = press.undoes || !isUndoable(press.offer) ? undefined : { label: _("Undo"), key: "U", onclick: () => undoPress(press) };
   endSaid();
-  endSaid = say(doneWords(press.offer, press.who), { more });
+  endSaid = say(doneWords(press.offer, press.who, examOf(press.command)), { more });
 }
 
 function undoPress({ id, queueId, who }) {
   if (isAway()) return;
-  presses.press({ queueId, offer: { kind: "undo", name: "undo" }, who, command: undoCommand(id), undoes: id, at: clockNow() });
+  const press = { queueId, offer: { kind: "undo", name: "undo" }, who, command: undoCommand(id), undoes: id, at: clockNow() };
+  if (!presses.press(press)) complainOfWait(who);
+}
+
+/** The exam to which a command moves a patient; undefined for others. */
+function examOf({ body }) {
+  return exams.find(({ exam_id: id }) => id === body?.exam_id)?.title;
 }
 
 function clockNow() {
@@ -220,6 +230,7 @@ function rowOf(id) {
 function goTo(patientId) {
   const row = [...picture.rows.values()].find(({ patient_id: id }) => id === patientId);
   if (row) selection.focus(row.queue_id);
+  else selection.drop();
   day.open(patientId);
 }
 
@@ -227,12 +238,16 @@ function goTo(patientId) {
 
 async function choose() {
   const chosen = await askChoice(exams, choice, roomsOf(exams));
-  if (chosen === null) return;
+  if (chosen === null) return picture === NOTHING && sayNoExam();
   choice = chosen;
   keepChoice(choice);
   showChoice();
   if (channel === null) return watch();
   channel.send("watch", { exams: choice.exams });
+}
+
+function sayNoExam() {
+  document.getElementById("loading").textContent = _("No exam is chosen yet. Choose the exams and the room of this screen.");
 }
 
 function showChoice() {
