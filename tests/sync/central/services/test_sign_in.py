@@ -17,7 +17,7 @@ from sync.central.records.tokens import hash_of
 from sync.central.services.account_codes import UseCode, use_code
 from sync.central.services.errors import ApiError
 from sync.central.services.passwords import Passwords
-from sync.central.services.people import ChangePerson, Invite, change_person, invite, people
+from sync.central.services.people import ChangeStaffMember, Invite, change_person, invite, people
 from sync.central.services.sign_in import WRONG, Begun, SignIn, Visitor, sign_in_by_password
 from sync.central.services.sign_in_lock import TooMany
 from sync.clock import DAY_MS
@@ -69,7 +69,7 @@ def test_guesses_at_once_are_counted_before_they_are_looked_at(centre: Centre):
 
 def test_two_administrators_who_take_each_other_away_leave_one(centre: Centre):
     ids = [account(centre, login, Duty.ADMINISTRATOR) for login in ("a1", "a2")]
-    change = ChangePerson(is_disabled=True)
+    change = ChangeStaffMember(is_disabled=True)
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda each: change_person(centre.parts, "x", each, change), ids))
     assert sum(isinstance(each, ApiError) for each in answers) == 1
