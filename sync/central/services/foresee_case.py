@@ -168,7 +168,12 @@ def _before(context: ActionContext, case: InboxCase) -> _Before:
 
 
 def _tried(context: ActionContext, before: _Before, how: Settlement) -> tuple[ApiError | None, _After | None]:
-    """The refusal of the settlement, or what is there after it. It is undone."""
+    """The refusal of the settlement, or what is there after it. It is undone.
+
+    A case without actions is not tried: to close it changes no journey, and it may hold hundreds of unread records.
+    """
+    if not before.actions and before.case.settled_ms is None and how is Settlement.DISCARD:
+        return None, _after(context, before)
     refusal: ApiError | None = None
     after: _After | None = None
     with contextlib.suppress(_Undone), context.db.savepoint():

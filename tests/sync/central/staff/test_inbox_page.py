@@ -176,6 +176,20 @@ def test_two_people_see_each_other_and_the_second_is_told_who_settled_it(online:
         expect(two.case.get_by_text("has this case open too")).to_have_count(0)
 
 
+def test_what_somebody_writes_stays_whoever_else_comes(online: Online, browser: Browser, box: Box):
+    exception_id = arrived(online, box)[1]
+    with inbox(browser, online) as one, inbox(browser, online, person(online, name="이도윤")) as two:
+        one.open(exception_id)
+        one.button("discard")
+        search = one.page.get_by_label("Patient: name")
+        search.press_sequentially("Kim")
+        two.open(exception_id)
+        one.has("이도윤: has this case open too.")
+        search.press_sequentially(" Min")
+        expect(search).to_have_value("Kim Min")
+        expect(search).to_be_focused()
+
+
 def test_a_new_case_comes_by_itself(online: Online, browser: Browser, box: Box):
     with inbox(browser, online) as page:
         exception_id = registered_without_arrival(online, box, online.newcomer())

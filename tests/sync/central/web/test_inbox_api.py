@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import requests
 
+from sync.cards import canonical_tag
 from sync.central.commands.main import main
 from sync.central.operations.catalog import operations
 from sync.central.records.cases import NewCase, close_case, open_case
 from sync.control import ControlServer, socket_path
-from sync.ids import new_id
+from sync.ids import new_id, provisional_id
 from tests.sync.central.box import GRANTS, Box
 from tests.sync.central.online import API, Online
 
@@ -198,9 +199,28 @@ def test_what_the_kiosk_showed_is_told_in_its_own_words(online: Online, box: Box
     exception_id = waiting_case(online, box, online.newcomer())
     shown = online.call("GET", f"{API}/exceptions/{exception_id}/", online.staff).json()
     assert shown["showed"]["button"] == {"en": "Register now", "ko": "접수하기"}
-    assert shown["showed"]["after"]["title"]["en"] == "Your arrival is not confirmed yet"
+    assert shown["showed"]["after"]["title"] == {"en": "You are registered", "ko": "접수되었습니다"}
+    assert shown["showed"]["before"]["lead"]["en"] == "You may go on without one, or ask the staff at the desk."
     assert shown["patient_name"] == shown["patient"]["name"]
     assert shown["kiosk_name"] == shown["kiosk"]["name"]
+
+
+def test_a_case_of_a_number_tells_the_number_and_the_exam(online: Online, box: Box):
+    number = f"{box.prefix}-001"
+    verdict = box.push(
+        online.newcomer(), "confirm_arrival", journey_state="REGISTERED", queue_number=number, exam_id="blood"
+    )
+    shown = online.call("GET", f"{API}/exceptions/{case_of(online, verdict)}/", online.staff).json()
+    assert (shown["showed"]["queue_number"], shown["exams"]) == (number, {"blood": "HIV test"})
+    assert shown["showed"]["after"]["title"]["en"] == "Your number"
+
+
+def test_what_a_stranger_was_shown_is_the_way_to_the_desk(online: Online, box: Box):
+    card = online.centre.parts.keys.published.hashes(canonical_tag("04c0ffee00bb01"))[0]
+    verdict = box.push(provisional_id(), "scan_nfc", provisional=True, card=card)
+    shown = online.call("GET", f"{API}/exceptions/{case_of(online, verdict)}/", online.staff).json()
+    assert (shown["code"], shown["showed"]["before"], shown["patient"]) == ("unknown_card", None, None)
+    assert shown["showed"]["after"]["title"]["en"] == "Please see the staff at the desk"
 
 
 def test_cases_are_counted_and_filtered_by_kiosk_kind_and_age(online: Online, box: Box, full_inbox: list[str]):

@@ -44,7 +44,10 @@ const selection = new Selection(board);
 const nextCalls = new NextCalls(drawSoon);
 const day = new Day();
 const find = new Find((patientId) => goTo(patientId));
-const menu = new Menu(board, (queueId, offer) => pressOn(queueId, offer));
+const menu = new Menu(board, {
+  choose: (queueId, offer) => pressOn(queueId, offer),
+  closed: (queueId) => lists.at(queueId)?.querySelector(".more")?.focus({ preventScroll: true }),
+});
 const presses = new Presses({
   send: ({ method, path, body }, id) => send(method, path, { ...body, action_id: id }),
   newId,
@@ -180,8 +183,9 @@ function undoLast() {
 
 function begin(row, offer, command, undoes) {
   const isSent = presses.press({ queueId: row.queue_id, offer, who: nameOf(row), command, at: clockNow(), undoes });
-  if (isSent) hold.pass();
-  else complain(_("{who}: the hospital has not answered the press before. Please wait.", { who: nameOf(row) }));
+  hold.pass();
+  nextCalls.pressed();
+  if (!isSent) complain(_("{who}: the hospital has not answered the press before. Please wait.", { who: nameOf(row) }));
   return isSent;
 }
 
@@ -242,7 +246,7 @@ function watch() {
 }
 
 function sayWhen() {
-  const words = _("As of {time}. It may be out of date after that.", { time: clock(picture.at) });
+  const words = _("As of {time}. It may be out of date after that.", { time: clock(isoOf(awaySince ?? centreNow())) });
   document.getElementById("printed").textContent = words;
 }
 

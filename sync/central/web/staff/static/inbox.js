@@ -94,9 +94,11 @@ function drawCase() {
   const { shown, chosen, gone } = view;
   if (!shown) return fill(article, h("p", { class: "hint" }, gone || (chosen ? _("The case is being loaded.") : _("Choose a case from the list."))));
   const names = others().filter(({ exception_id: id }) => id === shown.exception_id).map(({ name }) => name);
-  const parts = caseParts(shown, names);
+  // Each part in a frame of its own: what comes into the upper one moves no field in which somebody writes.
+  const told = h("div", { class: "stack" }, caseParts(shown, names));
+  const ways = h("div", { class: "stack" }, settleParts(settling, { isAway: view.isAway, repeats: repeatsPart(groupOf(view.counts, shown)) }));
   const back = h("p", { class: "back" }, h("button", { type: "button", class: "quiet", "data-do": "back", "data-name": "back" }, _("Back to the list")));
-  fill(article, back, parts, settleParts(settling, { isAway: view.isAway, repeats: repeatsPart(groupOf(view.counts, shown)) }));
+  fill(article, back, told, ways);
 }
 
 // Doing.
@@ -112,7 +114,12 @@ function open(id, { focus = true } = {}) {
   drawAll();
   readCase();
   if (id && focus) article.focus({ preventScroll: true });
-  if (id && focus && matchMedia("(max-width: 60rem)").matches) article.scrollIntoView();
+  if (id && focus && isOutOfSight(article)) article.scrollIntoView();
+}
+
+function isOutOfSight(element) {
+  const { top } = element.getBoundingClientRect();
+  return top < 0 || top > innerHeight / 2;
 }
 
 function move(step) {

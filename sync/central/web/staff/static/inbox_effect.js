@@ -76,6 +76,6 @@ function otherLines({ other_cases: others, binds, card_of: cardOf, unread, patie
     others.length > 0 && ngettext("{n} more case of this card is settled with it.", "{n} more cases of this card are settled with it.", others.length),
     unread > 0 && ngettext("{n} record is put away. Nothing else changes.", "{n} records are put away. Nothing else changes.", unread),
     actions.length > 0 && patients.length === 0 && _("No patient's journey changes."),
-    actions.length > 0 && _("The kiosk learns it within a minute."),
+    actions.length > 0 && _("The kiosk learns it with its next call."),
   ].filter(Boolean);
 }

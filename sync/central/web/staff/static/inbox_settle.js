@@ -68,7 +68,8 @@ function patientParts(settling) {
   ];
 }
 
-function foundWords({ found, isSearching, failed, query, hasMore }) {
+function foundWords({ found, isSearching, failed, query, hasMore, patient }) {
+  if (patient) return "";
   if (isSearching) return _("Searching.");
   if (failed) return failed;
   if (found?.length === 0) return _("No patient was found for: {query}", { query });
