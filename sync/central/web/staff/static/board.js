@@ -32,7 +32,6 @@ const rules = JSON.parse(board.dataset.rules);
 let exams = []; // all of the hospital
 let choice = { exams: [], room: "" };
 let picture = NOTHING;
-let view = viewOf(NOTHING, rules.groups);
 let awaySince = centreNow(); // null while the picture is live
 let channel = null;
 let frameAsked = 0;
@@ -88,7 +87,7 @@ function drawSoon() {
 function draw() {
   frameAsked = 0;
   if (picture === NOTHING) return;
-  view = viewOf(picture, rules.groups);
+  const view = viewOf(picture, rules.groups);
   const isOff = awaySince !== null;
   const focus = focusNow();
   const hasMoved = lists.draw(view, {
