@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sync.central.records.entries import entry_of_row
 from sync.central.store.transactions import ReadTransaction
-from sync.journey.model import QueueEntry, Role, Trigger
+from sync.journey.model import QueueEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def last_change_after(db: ReadTransaction, patient_id: str, change: int) -> Last
     """The last change of a patient with a change number above this one; None where there is none."""
     after = {"patient_id": patient_id, "change": change}
     moved = db.row(
-        "select change, action, action_id, source, trigger_type, recorded_ms from transitions"
+        "select change, action, who, recorded_ms from transitions"
         " where patient_id = :patient_id and change > :change order by change desc, position limit 1",
         **after,
     )
@@ -69,8 +69,7 @@ def last_change_after(db: ReadTransaction, patient_id: str, change: int) -> Last
         return _by(db, action or entered["reason"], entered["who"], entered["recorded_ms"])
     if moved is None:
         return None
-    by_patient = moved["trigger_type"] == Trigger.PATIENT_ACTION and moved["source"] in ("rest", "websocket")
-    return _by(db, moved["action"], Role.PATIENT if by_patient else moved["source"], moved["recorded_ms"])
+    return _by(db, moved["action"], moved["who"], moved["recorded_ms"])
 
 
 def _by(db: ReadTransaction, action: str, who: str, at_ms: int) -> LastChange:

@@ -249,6 +249,12 @@ ASKED = {
         "POST", DESK + "cards/<ask_id>/bind/", DORA, of=of_read_card, patient_id=DORA, seen_holder=CLARA
     ),
 }
+# For administrators alone, whom tests/sync/central/web/test_log_api.py plays.
+ASKED |= {
+    "access log": ask("POST", f"{API}/access-log/search/", patient=ANNA),
+    "state of the access log": ask("GET", f"{API}/access-log/state/"),
+    "verification of the access log": ask("POST", f"{API}/access-log/verify/", place=None),
+}
 # What kiosks call, in tests of their own below; and the socket.
 WIRE = ("sync/push", "sync/pull", "sync/lookup", "sync/card", "kiosks/enroll", "kiosks/token")
 OF_KIOSKS = {f"{API}/{name}" for name in WIRE}
