@@ -237,6 +237,8 @@ async function choose() {
 function showChoice() {
   const room = choice.room ? _("My room: {room}", { room: choice.room }) : _("No room chosen: calls go to the room of the exam");
   document.getElementById("place").textContent = room;
+  const shown = new URLSearchParams(choice.exams.map((id) => ["exam_id", id]));
+  document.getElementById("worklist").href = `/staff/worklist?${shown}`;
 }
 
 function watch() {
@@ -247,6 +249,11 @@ function watch() {
 function sayWhen() {
   const words = _("As of {time}. It may be out of date after that.", { time: clock(isoOf(awaySince ?? centreNow())) });
   document.getElementById("printed").textContent = words;
+}
+
+// Without a connection, who leaves the page loses the picture: the browser asks first.
+function keepPicture(event) {
+  if (awaySince !== null && picture !== NOTHING) event.preventDefault();
 }
 
 async function start() {
@@ -281,5 +288,7 @@ document.getElementById("choose").addEventListener("click", choose);
 document.getElementById("undo-last").addEventListener("click", undoLast);
 document.getElementById("print").addEventListener("click", () => window.print());
 window.addEventListener("beforeprint", sayWhen);
+window.addEventListener("beforeunload", keepPicture);
+document.addEventListener("signed-out", () => window.removeEventListener("beforeunload", keepPicture));
 setInterval(drawSoon, TICK_MS);
 start();
