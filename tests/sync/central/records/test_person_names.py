@@ -24,5 +24,5 @@ from tests.sync.central.centre import Centre
 def test_a_person_is_shown_by_name_and_nobody_else(centre: Centre, who: str, shown: str):
     with centre.store.write() as db:
         add_account(db, Account("a1", "kim.mj", "김미정", frozenset({Duty.RECEPTION}), centre.clock()))
-    query = f"select {who_of('h')} from (select cast(:who as text) as who) h{person_of('h')}"  # noqa: S608
+    query = f"select {who_of('h')} from (select cast(:who as text) as who) h{person_of('h')}"
     assert [row["who"] for row in centre.rows(query, who=who)] == [shown]
