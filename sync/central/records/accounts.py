@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,6 @@ import msgspec
 
 from sync.central.records.duties import Duty, duties_text, read_duties
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.journey.model import Role
 
 MAX_LOGIN = 40
 _LOGIN = re.compile(rf"[\w.@-]{{2,{MAX_LOGIN}}}")
@@ -80,19 +78,6 @@ def accounts(db: ReadTransaction) -> list[Account]:
     """All accounts, by their login names."""
     rows = db.rows("select * from accounts order by login")
     return [_account_of(dict(row)) for row in rows]
-
-
-def names_of_people(db: ReadTransaction) -> dict[str, str]:
-    """The names of all people by which colleagues know them, by their names in history and audit.
-
-    Of people with the same name, each has the login name beside it.
-    """
-    rows = db.rows("select login, name from accounts")
-    shared = Counter(row["name"] for row in rows)
-    return {
-        f"{Role.STAFF}:{row['login']}": f"{row['name']} ({row['login']})" if shared[row["name"]] > 1 else row["name"]
-        for row in rows
-    }
 
 
 def has_administrator_beside(db: ReadTransaction, account_id: str) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 
 from sync.central.centre import Centre
-from sync.central.records.accounts import names_of_people
 from sync.central.records.board_entries import (
     BoardEntry,
     count_entries_of_exams,
@@ -33,7 +32,7 @@ def read_after(centre: Centre, before: Picture | None) -> ReadAgain:
         entries, of_patients = _entries(db, centre.definitions, day, patients)
         shown = dict.fromkeys(each.patient_id for each in entries)
         presses = undoable_presses(db, shown) if shown else {}
-        maker = RowMaker(centre.definitions, site, presses, names_of_people(db) if shown else {})
+        maker = RowMaker(centre.definitions, site, presses)
         rows = list(maker.rows(entries, of_patients))
         counts = count_entries_of_exams(db, day) if patients is None or patients else _counts(before)
         return ReadAgain(change, day, site.site.timezone, now_ms, _exams(db, counts), rows, patients)

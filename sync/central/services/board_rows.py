@@ -10,7 +10,7 @@ from sync.central.records.board_entries import BoardEntry
 from sync.central.records.presses import UndoablePress
 from sync.central.records.site import SiteSettings
 from sync.central.services.current_state import estimated_wait
-from sync.central.services.doers import NOBODY, doer
+from sync.central.services.doers import doer
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.line import stands_ms
@@ -103,14 +103,9 @@ class RowMaker:
     """Makes the rows of entries of one moment."""
 
     def __init__(
-        self,
-        definitions: Definitions,
-        site: SiteSettings,
-        presses: Mapping[str, UndoablePress] = NO_PRESSES,
-        people: Mapping[str, str] = NOBODY,
+        self, definitions: Definitions, site: SiteSettings, presses: Mapping[str, UndoablePress] = NO_PRESSES
     ) -> None:
-        """`presses` are those that can be undone, by the entry. `people` are the names of staff (`doer()`)."""
-        self._people = people
+        """`presses` are those that can be undone, by the entry."""
         self._definitions = definitions
         self._zone = site.site.timezone
         self._presses = presses
@@ -129,7 +124,7 @@ class RowMaker:
     def _row(self, shown: BoardEntry, of_patient: Iterable[BoardEntry]) -> PlacedRow:
         entry, zone = shown.entry, self._zone
         opened_at = iso(entry.opened_ms, zone)
-        by = doer(shown.who, shown.kiosk, self._people)
+        by = doer(shown.who, shown.kiosk)
         is_live = entry.state in self._definitions.live
         row = BoardRow(
             queue_id=entry.queue_id,
@@ -173,7 +168,7 @@ class RowMaker:
         press = self._presses.get(queue_id)
         if press is None:
             return None
-        by = doer(press.who, None, self._people)
+        by = doer(press.who, None)
         return Undoable(press.action_id, press.action, iso(press.at_ms, self._zone), by.name)
 
     def _actions(self, shown: BoardEntry) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
-from sync.central.records.accounts import names_of_people
+from sync.central.records.accounts import account_of_login
 from sync.central.records.cases import InboxCase
 from sync.central.records.kiosks import kiosk_names, read_kiosk
 from sync.central.records.patients import people_named
 from sync.central.services.doers import doer
 from sync.central.store.transactions import ReadTransaction
+from sync.journey.model import Role
 
 
 class CasePatient(msgspec.Struct, frozen=True):
@@ -62,7 +63,9 @@ def name_of_settler(db: ReadTransaction, who: str | None) -> str | None:
     """The name of who has settled a case: the person's own, or that of the token; None for an open case."""
     if who is None:
         return None
-    return doer(who, None, names_of_people(db)).name or who
+    name = doer(who, None).name or who
+    account = account_of_login(db, name)
+    return account.name if account and who == f"{Role.STAFF}:{account.login}" else name
 
 
 def case_kiosk(db: ReadTransaction, kiosk_id: str | None) -> CaseKiosk | None:

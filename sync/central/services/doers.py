@@ -1,8 +1,6 @@
 """Who did something, of the name that the history has: a person, a kiosk, a patient, or the centre itself."""
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
 
 import msgspec
 
@@ -11,7 +9,6 @@ from sync.journey.model import Role
 _BEARER = re.compile(r"(?P<role>staff|patient|visit)(?::(?P<name>.*?)(?: \((?P<token>[0-9a-f]{12})\))?)?")
 _TOKEN_ID = re.compile(r"[0-9a-f]{12}")
 _CENTRE = "centre"
-NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class Doer(msgspec.Struct, frozen=True):
@@ -21,15 +18,10 @@ class Doer(msgspec.Struct, frozen=True):
     name: str
 
 
-def doer(who: str, kiosk: str | None, people: Mapping[str, str] = NOBODY) -> Doer:
-    """Who a name in the history means. `kiosk` is the name of the kiosk that it is the id of; None where it is none.
-
-    `people` are the names of people by their names in the history (`names_of_people`).
-    """
+def doer(who: str, kiosk: str | None) -> Doer:
+    """Who a name in the history means. `kiosk` is the name of the kiosk that it is the id of; None where it is none."""
     if kiosk is not None:
         return Doer(Role.KIOSK, kiosk)
-    if who in people:
-        return Doer(Role.STAFF, people[who])
     match = _BEARER.fullmatch(who)
     if match is None:
         return Doer(_CENTRE, "" if who in (Role.SYSTEM, _CENTRE) else who)

@@ -1,11 +1,10 @@
 """A patient's day at a glance, for staff: who it is, what is booked, where they wait, and what happened today."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.records.accounts import names_of_people
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.board_entries import entries_with_patients
 from sync.central.records.journeys import read_journey
@@ -29,6 +28,7 @@ from sync.central.services.told import Told
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.staff_changes import priority_said
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -53,7 +53,8 @@ class DayVisit(msgspec.Struct, frozen=True):
 
 class EntryEvent(msgspec.Struct, frozen=True):
     """What a change did to an entry. `previous` is null where it was opened. The same state twice: the entry stayed in
-    its state, and something else of it changed, which `reason` names.
+    its state, and something else of it changed, which `reason` names. `priority_kind` is that of a priority that was
+    given; empty for any other change.
     """
 
     queue_id: str
@@ -63,6 +64,7 @@ class EntryEvent(msgspec.Struct, frozen=True):
     previous: str | None
     new: str
     reason: str
+    priority_kind: str
 
 
 class DayEvent(msgspec.Struct, frozen=True):
@@ -146,7 +148,6 @@ def patient_day(centre: Centre, named: str) -> Told | ApiError:
                 journey_rows_since(db, patient_id, day.begin_ms),
                 entry_rows_since(db, patient_id, day.day, day.begin_ms),
                 zone,
-                names_of_people(db),
             ),
             count_cards(db, patient_id),
             open_cases_about(db, patient_id),
@@ -160,7 +161,7 @@ def _entries(
 ) -> list[BoardRow]:
     """The patient's entries of today, ended ones included, in the order of opening."""
     found = entries_with_patients(db, day, [patient_id])
-    maker = RowMaker(definitions, site, undoable_presses(db, [patient_id]), names_of_people(db))
+    maker = RowMaker(definitions, site, undoable_presses(db, [patient_id]))
     rows = sorted(maker.rows(found, found), key=lambda each: each.entry.opened_ms)
     return [_with_place(db, definitions, day, each) for each in rows]
 
@@ -171,19 +172,17 @@ def _with_place(db: ReadTransaction, definitions: Definitions, day: str, placed:
     return msgspec.structs.replace(placed.row, people_ahead=ahead, estimated_wait_time=wait)
 
 
-def _timeline(
-    moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str, people: Mapping[str, str]
-) -> list[DayEvent]:
+def _timeline(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str) -> list[DayEvent]:
     """The changes of the day, each one event, with what it did to the journey and to the entries."""
     numbers = sorted({*(each.change for each in moves), *(each.change for each in changes)})
     moved = {number: [each for each in moves if each.change == number] for number in numbers}
     changed = {number: [each for each in changes if each.change == number] for number in numbers}
-    return [_event(moved[number], changed[number], zone, people) for number in numbers]
+    return [_event(moved[number], changed[number], zone) for number in numbers]
 
 
-def _event(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str, people: Mapping[str, str]) -> DayEvent:
+def _event(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str) -> DayEvent:
     first: JourneyRow | EntryRow = moves[0] if moves else changes[0]
-    by = doer(first.who, first.kiosk, people)
+    by = doer(first.who, first.kiosk)
     return DayEvent(
         first.action_id,
         moves[0].action if moves else changes[0].action or changes[0].reason,
@@ -202,6 +201,7 @@ def _event(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str, 
 
 def _entry_events(changes: Iterable[EntryRow]) -> Iterable[EntryEvent]:
     for each in changes:
+        kind, reason = priority_said(each.reason) or ("", each.reason)
         yield EntryEvent(
             each.queue_id,
             each.exam_id,
@@ -209,5 +209,6 @@ def _entry_events(changes: Iterable[EntryRow]) -> Iterable[EntryEvent]:
             each.queue_number,
             each.previous,
             each.new,
-            each.reason,
+            reason,
+            kind,
         )

@@ -107,5 +107,5 @@ def _booking_back(context: ActionContext, journey: Journey, moved: MovedBooking)
 def _not_undoable(context: ActionContext, journey: Journey, press: Press) -> Contradiction:
     later = last_change_after(context.db, journey.patient_id, press.change)
     return Contradiction(
-        _NOT_UNDOABLE, journey, after=change_after(context.db, later, context.site.site.timezone) if later else None
+        _NOT_UNDOABLE, journey, after=change_after(later, context.site.site.timezone) if later else None
     )

@@ -139,7 +139,7 @@ def test_the_day_names_a_priority_in_words_and_whom_staff_have_received(online: 
         screen.press("d")
         day = screen.page.locator("#day")
         expect(day).to_contain_text("Priority changed")
-        expect(day).to_contain_text("Emergency: chest pain")
+        expect(day).to_contain_text("Emergency, chest pain")
         expect(day).not_to_contain_text("set_priority")
         screen.press("Escape")
         screen.choose(walk_in)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from tests.sync.central.staff.people import person, signed_in
 
 PATIENCE_MS = PATIENCE_S * 1000
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
-_people = itertools.count(1)  # no two have the same name
 EXAM = "blood"  # the first exam of every booked patient
 
 
@@ -26,7 +24,7 @@ class Board:
 
     def __init__(self, page: Page, by: str) -> None:
         self.page = page
-        self.by = by  # the name of the person, as colleagues read it
+        self.by = by  # the person's name
 
     def row(self, patient_id: str) -> Locator:
         """The row of a patient, in whatever list it stands."""
@@ -149,7 +147,7 @@ def board(
 ) -> Iterator[Board]:
     """The board of a person who has chosen exams and a room before, once the lines are drawn."""
     kept = json.dumps(json.dumps({"exams": exams, "room": room}))
-    who = person(online, Duty.EXAM_ROOM, name=f"{name} {next(_people)}")
+    who = person(online, Duty.EXAM_ROOM, name=name)
     with signed_in(browser, online, who, "/staff/board", **more) as page:
         if wire is not None:
             wire.attach(page)

@@ -96,20 +96,12 @@ function bookingLine({ scheduled_at: at, exam_name: exam, status }) {
 
 function eventLine({ action, entries, by, by_kind: kind, where, happened_at: at }) {
   const who = [by, where].filter((each, place, all) => each && all.indexOf(each) === place).join(", ");
-  const what = entries.map((each) => changeWords(action, each)).join("; ");
+  const what = entries.map(changeWords).join("; ");
   return h("li", {}, h("time", { datetime: at }, clock(at)), ` ${actionWord(action, kind)} `, h("small", {}, [what, who].filter(Boolean).join(" – ")));
 }
 
-function changeWords(action, { queue_number: number, exam_name: exam, previous, new: next, reason }) {
+function changeWords({ queue_number: number, exam_name: exam, previous, new: next, reason, priority_kind: kind }) {
   const change = previous === next ? "" : stateWord(next);
-  const why = reasonWords(action, reason);
-  return [`${number} ${exam}`, [change, why].filter(Boolean).join(", ")].filter(Boolean).join(": ");
-}
-
-// A press names itself as the reason, or before it: "set_priority: emergency: chest pain".
-function reasonWords(action, reason) {
-  if (reason !== actionWord(reason)) return "";
-  const [first, ...rest] = reason.split(": ");
-  const said = first === action ? rest : [first, ...rest];
-  return (action === "set_priority" ? [kindWord(said[0] ?? ""), ...said.slice(1)] : said).filter(Boolean).join(": ");
+  const why = reason && reason !== actionWord(reason) ? "" : reason; // a press names itself as the reason
+  return [`${number} ${exam}`, [change, kind && kindWord(kind), why].filter(Boolean).join(", ")].filter(Boolean).join(": ");
 }
