@@ -24,12 +24,13 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class KioskSection(_Section, frozen=True, kw_only=True):
     """What this kiosk asks for at enrolment; the centre decides. `actions` holds kinds of kiosk and actions, by their
-    names in the centre's definitions."""
+    names in the centre's definitions. In the mode `desk` every card is for the card desk, and checks nobody in."""
 
     id: str = ""
     name: str = ""
     ticket_prefix: str = ""
     actions: tuple[str, ...] = ()
+    mode: Literal["check_in", "desk"] = "check_in"
 
 
 class StoreSection(_Section, frozen=True, kw_only=True):

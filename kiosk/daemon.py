@@ -43,6 +43,7 @@ from kiosk.ui.signing_key import load_signing_key
 from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
+from sync.agent.desk_words import DeskWords
 from sync.agent.lookup import Lookups
 from sync.agent.steps import ENDED
 from sync.cards import CardHash, canonical_card
@@ -50,7 +51,7 @@ from sync.clock import now_ms
 from sync.control import Access, ControlError, ControlServer, Operation, socket_path
 from sync.database_watch import DatabaseWatch
 from sync.journey.model import PatientId
-from sync.protocol import EndCode, Enrolment
+from sync.protocol import DeskWord, EndCode, Enrolment
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Daemon:
         self._parts = ExitStack()
         self._agent: Agent | None = None
         self._lookups: Lookups | None = None
+        self._desk_words: DeskWords | None = None
         self._agent_lock = threading.Lock()
         self._enrolling = threading.Lock()
         self._unknown_forms = UnknownForms()
@@ -98,6 +100,8 @@ class Daemon:
                 self._nudge,
                 self._look_up,
                 visit_url=visit_url,
+                say=self._say_to_desk,
+                is_desk=self._config.kiosk.mode == "desk",
             )
             self._reception.start()
             parts.callback(self._reception.stop)
@@ -198,16 +202,23 @@ class Daemon:
             return
         with self._agent_lock:
             self._tokens = KioskTokens(self._enrolment)
-            self._agent = Agent(self._ledger, self._connect, self._on_sync, tokens=self._tokens)
+            hear_desk = self._reception.await_desk_card
+            self._agent = Agent(self._ledger, self._connect, self._on_sync, tokens=self._tokens, hear_desk=hear_desk)
             self._agent.start()
             self._lookups = Lookups(self._ledger, self._connect_quickly, self._on_lookup)
             self._lookups.start()
+            is_reader, announce = self._config.kiosk.mode == "desk", self._reception.take_desk_answer
+            self._desk_words = DeskWords(self._ledger, self._connect_quickly, announce, is_reader=is_reader)
+            self._desk_words.start()
         self._counts.channel.turn(is_wanted=True, is_connected=False)
 
     def _stop_agent(self) -> None:
         with self._agent_lock:
             agent, self._agent = self._agent, None
             lookups, self._lookups = self._lookups, None
+            desk_words, self._desk_words = self._desk_words, None
+        if desk_words:
+            desk_words.stop()
         if lookups:
             lookups.stop()
         if agent:
@@ -228,6 +239,10 @@ class Daemon:
         if lookups:
             lookups.ask(cards)
         return lookups is not None
+
+    def _say_to_desk(self, word: DeskWord, ask_id: str, card: CardHash | None, short_uid: bool, reason: str) -> bool:
+        desk_words = self._desk_words
+        return desk_words is not None and desk_words.say(word, ask_id, card, short_uid, reason)
 
     def _on_lookup(self, cards: tuple[CardHash, ...], answered: bool) -> None:
         self._reception.take_lookup(cards, Lookup.UNKNOWN if answered else Lookup.UNAVAILABLE)

@@ -408,8 +408,7 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class DeskWord(StrEnum):
     """What a kiosk tells of a card for the desk."""
 
-    READER = "reader"  # every card of this kiosk is for the desk
-    NO_READER = "no_reader"  # cards of this kiosk are for the desk where it asks for one alone
+    READER = "reader"  # every card of this kiosk is for the desk; said again and again
     SHOWN = "shown"  # the screen asks for the card
     CARD = "card"  # a card was read
     REFUSED = "refused"  # a card was held that cannot be used; another one may come

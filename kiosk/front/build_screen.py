@@ -7,6 +7,7 @@ from msgspec import Struct
 from kiosk.front.screen import (
     Booking,
     CentralView,
+    DeskState,
     JourneyView,
     KioskView,
     Lookup,
@@ -33,7 +34,8 @@ from sync.words.table import say
 class ScreenContext(Struct, frozen=True):
     """What a screen shows besides the person: the kiosk, its rules, whether the centre answers, the fault and the time.
 
-    `online`: the centre answers. `wall_ms` is the wall clock (UTC ms).
+    `online`: the centre answers. `wall_ms` is the wall clock (UTC ms). `is_desk`: every card is for the
+    desk.
     """
 
     frame: int
@@ -42,6 +44,7 @@ class ScreenContext(Struct, frozen=True):
     online: bool
     fault: str | None
     wall_ms: int
+    is_desk: bool = False
 
 
 def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus | None) -> Screen:
@@ -72,6 +75,12 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
             )
         case ScreenKind.REFUSED_CARD:
             return Screen(screen=visitor.kind, reason=visitor.reason, **occupied)
+        case ScreenKind.DESK_CARD if visitor.desk:
+            settling = visitor.acts_s is not None
+            state = visitor.desk.state
+            return Screen(screen=visitor.kind, reason=visitor.reason, settling=settling, desk_card=state, **common)
+        case _ if context.is_desk:
+            return Screen(screen=ScreenKind.DESK_CARD, desk_card=DeskState.READY, **common)
         case _:
             return Screen(screen=ScreenKind.ATTRACT, **common)
 

@@ -41,10 +41,13 @@ class PresentScreen:
         on_change: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
         visit_url: str = "",
+        *,
+        is_desk: bool = False,
     ) -> None:
         """`on_change` is called after each screen. `monotonic` returns seconds. `visit_url` is the centre's public URL,
-        for the codes of visits.
+        for the codes of visits. `is_desk`: every card is for the desk.
         """
+        self.is_desk = is_desk
         self.visitor = replace(ATTRACT, stay=new_id())
         self.gesture = NO_GESTURE
         self.online = False
@@ -235,6 +238,8 @@ class PresentScreen:
         return visitors.PATIENT if self._slow else 1.0
 
     def _stay_s(self, visitor: Visitor) -> float:
+        if visitor.kind is ScreenKind.DESK_CARD:
+            return visitor.stay_s  # nobody's pace
         # An unsettled screen is about to offer a decision, most likely: its time must not jump up and down.
         decides = self._offers.present is not None or not visitor.is_settled
         return self._pace * (visitors.DECIDE_S if decides else visitors.INFORM_S)
@@ -258,6 +263,7 @@ class PresentScreen:
             self.online,
             self.fault(),
             self._journeys.clock().wall_ms,
+            self.is_desk,
         )
         return build_screen(context, visitor, status)
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from kiosk.front import visitor as visitors
 from kiosk.front.card_desk import CardDesk
 from kiosk.front.counter import DemoCard, PressResult
+from kiosk.front.desk_cards import DeskCards, Say, say_nothing
 from kiosk.front.latest import LatestSlot
 from kiosk.front.offer import Misplaced, Press
 from kiosk.front.present_screen import NO_READER, NOT_ENROLLED, STORE_FAULT, PresentScreen
@@ -25,6 +26,7 @@ from kiosk.front.visitor import ATTRACT, Visitor
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from sync.cards import CardHash
 from sync.journey.model import PatientId
+from sync.protocol import DeskAsk, DeskWord
 from sync.visit_code import VisitCode
 
 ENDED = "The centre has ended this kiosk. Its unsent actions are kept. Run kiosk enroll."
@@ -42,17 +44,23 @@ class Reception:
         look_up: Callable[[tuple[CardHash, ...]], bool] = lambda _: False,
         monotonic: Callable[[], float] = time.monotonic,
         visit_url: str = "",
+        say: Say = say_nothing,
+        *,
+        is_desk: bool = False,
     ) -> None:
         """`hash_card` returns a canonical id's keyed hashes, `automatic` names the actions that a tap does by itself,
         `nudge` tells the sync agent that there is something to push. `look_up` begins to ask the centre about an
         unknown card, and returns False where it cannot ask; the answer comes by `take_lookup`. `monotonic` returns
-        seconds. `visit_url` is the centre's public URL, for the codes of visits."""
+        seconds. `visit_url` is the centre's public URL, for the codes of visits. `say` tells the
+        centre a word about a card for the desk; the answer comes by `take_desk_answer`. `is_desk`: every card is for
+        the desk."""
         self._journeys = journeys
         self._nudge = nudge
         self._monotonic = monotonic
         self._changed = threading.Condition(threading.RLock())
-        self._present = PresentScreen(journeys, self._changed.notify_all, monotonic, visit_url)
+        self._present = PresentScreen(journeys, self._changed.notify_all, monotonic, visit_url, is_desk=is_desk)
         self._card_desk = CardDesk(journeys, self._present, hash_card, automatic, nudge, look_up, monotonic)
+        self._desk = DeskCards(journeys, self._present, hash_card, say, monotonic)
         self._stopping = False
         self._demo_cards: tuple[DemoCard, ...] = ()
         self._hold_demo_card: Callable[[str], str | None] | None = None
@@ -63,12 +71,14 @@ class Reception:
     def tap(self, card: str, reader: str = "") -> Screen:
         """Takes a usable card that came to a reader, by its canonical id. The tap acts after the returned screen."""
         with self._changed, self._journeys.hold_store():
-            return self._card_desk.tap(card, reader)
+            taking = self._desk if self._desk.takes_cards else self._card_desk
+            return taking.tap(card, reader)
 
     def refuse_card(self, reason: str, reader: str = "") -> Screen:
         """Takes a card that cannot be used. Only the reason is stored."""
         with self._changed:
-            return self._card_desk.refuse(reason, reader)
+            taking = self._desk if self._desk.takes_cards else self._card_desk
+            return taking.refuse(reason, reader)
 
     def clear_field(self, reader: str) -> None:
         """Notes that no card has been in the field of a reader for a second."""
@@ -120,10 +130,21 @@ class Reception:
         with self._changed, self._journeys.hold_store():
             self._card_desk.take_lookup(cards, answer)
 
+    def await_desk_card(self, ask: DeskAsk | None) -> None:
+        """Takes what a page of the centre says of a card that the desk awaits here; None where it awaits none."""
+        with self._changed:
+            self._desk.hear(ask)
+
+    def take_desk_answer(self, word: DeskWord, ask_id: str, counts: bool | None) -> None:
+        """Takes the centre's answer to a word about a card for the desk; None where none came."""
+        with self._changed:
+            self._desk.take_answer(word, ask_id, counts)
+
     def reset(self) -> None:
         """Clears the screen after an enrolment: the kiosk is another one, and the centre has not answered it yet."""
         with self._changed:
             self._present.online = False
+            self._desk.hear(None)
             self._present.show(ATTRACT)
 
     # The screen's side: kiosk.front.counter.Counter.
@@ -162,6 +183,9 @@ class Reception:
 
     def leave(self, stay: str) -> Screen:
         """Clears the screen: the person of that stay is done."""
+        with self._changed:
+            if stay == self._visitor.stay:
+                self._desk.leave()
         return self._for_person(stay, lambda _: ATTRACT)
 
     def touch(self, stay: str) -> Screen:
@@ -207,7 +231,7 @@ class Reception:
         """Ends the thread and every subscription. A tap that has not acted yet acts now."""
         with self._changed:
             if self._visitor.acts_s is not None:
-                self._card_desk.act_on_tap()
+                self._act_on_tap()
             self._stopping = True
             self._changed.notify_all()
         if self._timer:
@@ -219,7 +243,7 @@ class Reception:
         with self._changed:
             now_s = self._monotonic()
             if self._visitor.acts_in_s(now_s) == 0:
-                self._card_desk.act_on_tap()
+                self._act_on_tap()
             if self._visitor.lookup_ends_in_s(now_s) == 0:
                 self._present.show(replace(self._visitor, lookup=Lookup.UNAVAILABLE))
             if self._visitor.seen_in_s(now_s) == 0:
@@ -228,6 +252,7 @@ class Reception:
                 return self._present.probe_store()
             if self._visitor.is_over(now_s):
                 self._present.show(ATTRACT)
+            self._desk.follow()
             if self._present.hides_in_s(now_s) == 0:
                 self._present.show_again(replace(self._visitor, veiled=True))
             waits = (self._visitor.next_change_s(now_s), self._present.hides_in_s(now_s))
@@ -243,6 +268,10 @@ class Reception:
     @property
     def _visitor(self) -> Visitor:
         return self._present.visitor
+
+    def _act_on_tap(self) -> None:
+        taking = self._desk if self._visitor.kind is ScreenKind.DESK_CARD else self._card_desk
+        taking.act_on_tap()
 
     def _act(self, visitor: Visitor, press: Press) -> ActionOutcome | CardRefused:
         assert visitor.patient_id is not None

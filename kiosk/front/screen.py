@@ -22,6 +22,7 @@ class ScreenKind(StrEnum):
     STILL_HERE = "still_here"  # a patient who may have left: the data is hidden until a touch
     UNKNOWN_CARD = "unknown_card"  # the card is readable, but no patient has it
     REFUSED_CARD = "refused_card"  # a phone, a random id, an unreadable card: the reason, and what to do instead
+    DESK_CARD = "desk_card"  # a card is for the desk: it is awaited, or was read. No person
     OUT_OF_ORDER = "out_of_order"  # no reader, no enrolment or no writable store: where to go instead
 
 
@@ -31,6 +32,26 @@ class Lookup(StrEnum):
     ASKED = "asked"  # the centre has not answered yet
     UNKNOWN = "unknown"  # no patient of the hospital has the card
     UNAVAILABLE = "unavailable"  # the centre cannot be asked now: the card may be a patient's
+
+
+class DeskState(StrEnum):
+    """What becomes of a card for the desk."""
+
+    READY = "ready"  # the kiosk is a reader of the desk, and waits for any card
+    WAITS = "waits"  # the desk awaits a card
+    SENDS = "sends"  # a card was read, and the centre has not answered yet
+    TAKEN = "taken"  # the desk has it
+    LATE = "late"  # the desk awaits it no more
+    NOT_SENT = "not_sent"  # the centre does not answer
+    REFUSED = "refused"  # a card that cannot be used, at a reader of the desk
+
+
+class DeskCard(Struct, frozen=True):
+    """A card for the desk: its state, and the id of the wait. `short_uid`: its UID has 4 bytes."""
+
+    state: DeskState
+    ask_id: str = ""
+    short_uid: bool = False
 
 
 class KioskView(Struct, frozen=True):
@@ -117,6 +138,7 @@ class Screen(Struct, frozen=True):
     by itself (None: it stays). `keeps_left`: how often "keep using" may still extend that. `slow`: the person has more
     time for everything. `settling`: the card was just held, and the kiosk acts in a moment. `lookup` is the centre's
     answer about an unknown card. `visit_code` is the QR code that opens the visit to a telephone.
+    `desk_card` is what becomes of a card for the desk.
     """
 
     frame: int
@@ -144,3 +166,4 @@ class Screen(Struct, frozen=True):
     settling: bool = False
     lookup: Lookup | None = None
     visit_code: VisitCode | None = None
+    desk_card: DeskState | None = None

@@ -18,7 +18,7 @@ five seconds do not count.
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kiosk.front.screen import Lookup, ScreenKind
+from kiosk.front.screen import DeskCard, Lookup, ScreenKind
 from kiosk.journey.outcomes import Reversal
 from sync.cards import CardHash
 from sync.journey.model import PatientId
@@ -47,7 +47,7 @@ class Visitor(Struct, frozen=True):
     an unknown card. The screen stays `stay_s` seconds without a touch, and ends at `ends_s`. It was touched last at
     `touched_s`; `veiled`: it hides the person's data. The tap acts at `acts_s`, and the look-up ends at
     `lookup_ends_s` (all monotonic). `visit_code` opens the visit to a telephone, where this stay has confirmed an
-    arrival.
+    arrival. `desk` is a card for the desk, where nobody is on the screen.
     """
 
     kind: ScreenKind = ScreenKind.ATTRACT
@@ -71,6 +71,7 @@ class Visitor(Struct, frozen=True):
     lookup_ends_s: float = 0.0
     stay: str = ""
     visit_code: VisitCode | None = None
+    desk: DeskCard | None = None
 
     @property
     def is_settled(self) -> bool:

@@ -19,6 +19,8 @@ from sync.agent.route import Route
 from sync.agent.route_faults import describe
 from sync.protocol import (
     CallRefused,
+    DeskCardAnswer,
+    DeskCardRequest,
     EndCode,
     Enrolment,
     EnrolRequest,
@@ -44,6 +46,7 @@ _TOO_SLOW = "too_slow: no whole answer came in time"
 
 
 LOOKUP_PATH, ENROL_PATH = "/api/v1/sync/lookup", "/api/v1/kiosks/enroll"
+DESK_CARD_PATH = "/api/v1/sync/card"
 RENEWAL_PATH = "/api/v1/kiosks/token"
 
 
@@ -106,6 +109,10 @@ class CentralClient:
     def look_up(self, request: LookupRequest) -> Accepted[LookupAnswer] | CallRefused | NoAnswer:
         """Asks who holds a card."""
         return self._call(LOOKUP_PATH, request, LookupAnswer)
+
+    def tell_desk_card(self, request: DeskCardRequest) -> Accepted[DeskCardAnswer] | CallRefused | NoAnswer:
+        """Tells a word about a card for the desk."""
+        return self._call(DESK_CARD_PATH, request, DeskCardAnswer)
 
     def enrol(self, request: EnrolRequest) -> Accepted[Enrolment] | CallRefused | NoAnswer:
         """Exchanges a one-use code for an identity."""

@@ -17,7 +17,7 @@ from sync.agent.renewal import Renewal, Tokens
 from sync.agent.steps import LONG_POLL_S, Puller, Pusher, StepResult
 from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
-from sync.protocol import SUPPORTED_VERSIONS, EndCode
+from sync.protocol import SUPPORTED_VERSIONS, DeskAsk, EndCode
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,13 @@ class Agent:
         wait_s: float = LONG_POLL_S,
         monotonic: Callable[[], float] = time.monotonic,
         tokens: Tokens | None = None,
+        hear_desk: Callable[[DeskAsk | None], object] = lambda _: None,
     ) -> None:
         """`connect` makes a client with the present token, for each thread. `announce` gets the patients that a step
         has touched. It gets none where only online/offline or `refusal` has changed. `versions` are the versions of
         the protocol that this end speaks. The centre may hold a pull for `wait_s` seconds. `monotonic` returns seconds.
-        Without `tokens` the kiosk has one token, which it never renews.
+        Without `tokens` the kiosk has one token, which it never renews. `hear_desk` gets what each page says of a card
+        that the desk awaits.
         """
         self._ledger = ledger
         self._connect = connect
@@ -66,6 +68,7 @@ class Agent:
         self._clients: list[CentralClient] = []
         self._steps: dict[str, Pusher | Puller] = {}
         self._tokens = tokens
+        self._hear_desk = hear_desk
         self._renewal = Renewal(ledger, tokens, monotonic) if tokens else None
         self._token_changes = 0
         self._connected_at: dict[str, int] = {}  # the number of token changes at the making of each client
@@ -141,6 +144,8 @@ class Agent:
         has_news = self._note(name, result)
         if has_news or result.touched:
             self._announce(result.touched)
+        if result.has_page:
+            self._hear_desk(result.desk_ask)
         if result.renew_token and not self._drivers[name].stopping:
             self._renew()
         if name == PULL and result.touched and self._ledger.has_pending():

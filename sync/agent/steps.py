@@ -15,6 +15,7 @@ from sync.protocol import (
     MAX_BATCH,
     MAX_PAGE_ROWS,
     CallRefused,
+    DeskAsk,
     EndCode,
     PullRequest,
     PushAnswer,
@@ -50,6 +51,7 @@ class StepResult:
     - `refused_token`: the SHA-256 (hex) of the token that the centre does not know, or has replaced.
     - `renew_token`: the centre asks the kiosk to renew its token.
     - `retry_after_s`: the wait that the centre asks for.
+    - `has_page`: a page was read, and `desk_ask` is what it says of a card for the desk.
     """
 
     touched: frozenset[PatientId] = frozenset()
@@ -62,6 +64,8 @@ class StepResult:
     renew_token: bool = False
     retry_after_s: float | None = None
     reason: str = ""
+    has_page: bool = field(default=False, compare=False)
+    desk_ask: DeskAsk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +338,8 @@ class Puller:
             is_current=not page.more,
             renew_token=page.renew_token,
             retry_after_s=page.retry_after_s,
+            has_page=True,
+            desk_ask=page.desk_ask,
         )
 
     def _request(self, identity: KioskState, wait_s: float) -> PullRequest:

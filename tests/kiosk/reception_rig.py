@@ -14,7 +14,7 @@ from kiosk.store.sqlite import Store
 from sync.cards import CardHash
 from sync.ids import new_id
 from sync.journey.model import PatientId
-from sync.protocol import Code, PatientRow, Verdict, VerdictRow
+from sync.protocol import Code, DeskWord, PatientRow, Verdict, VerdictRow
 from sync.words.words import NoteKind
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
@@ -57,8 +57,12 @@ def title(screen: Screen) -> str:
 class ReceptionRig:
     """A reception on a real store, and its clocks."""
 
-    def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",), visit_url: str = "") -> None:
+    def __init__(
+        self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",), visit_url: str = "", *, is_desk: bool = False
+    ) -> None:
         self._visit_url = visit_url
+        self._is_desk = is_desk
+        self.said: list[tuple[DeskWord, str, CardHash | None, str]] = []  # words about cards for the desk
         self.clock = Clock()
         self.seconds = Seconds()
         self.nudges = 0
@@ -81,6 +85,8 @@ class ReceptionRig:
             self._look_up,
             self.seconds,
             self._visit_url,
+            self._say,
+            is_desk=self._is_desk,
         )
 
     def _nudge(self) -> None:
@@ -89,6 +95,11 @@ class ReceptionRig:
     def _look_up(self, cards: tuple[CardHash, ...]) -> bool:
         if self.can_ask:
             self.asked.append(cards)
+        return self.can_ask
+
+    def _say(self, word: DeskWord, ask_id: str, card: CardHash | None, short_uid: bool, reason: str) -> bool:
+        if self.can_ask:
+            self.said.append((word, ask_id, card, reason))
         return self.can_ask
 
     def tap(self, uid: str, reader: str = "") -> Screen:

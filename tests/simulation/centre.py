@@ -37,6 +37,7 @@ from sync.central.services.answers import Answer
 from sync.central.services.bind_card import BINDING, bind_card
 from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
+from sync.central.services.change_place import give_priority, move
 from sync.central.services.inbox import list_cases, settle
 from sync.central.services.merge import merge_patients
 from sync.central.services.perform_action import perform
@@ -45,6 +46,7 @@ from sync.central.services.requests import ActionRequest
 from sync.central.services.settle_waits import settle_waits
 from sync.central.services.take_word import take_word
 from sync.central.services.told import Told
+from sync.central.services.undo_press import undo_press
 from sync.central.services.word_bodies import read_word
 from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_contracts import STATUS
@@ -193,6 +195,20 @@ class Centre:
         return change_entry(
             self.parts, AT_THE_DESK, queue_id, ActionRequest("change_entry", action_id, {"state": state})
         )
+
+    def undo(self, action_id: str, undoes: str) -> Answer:
+        """Staff undo a press."""
+        return undo_press(self.parts, AT_THE_DESK, ActionRequest("undo_press", action_id, {"undoes": undoes}))
+
+    def prioritise(self, action_id: str, queue_id: str, kind: str) -> Answer:
+        """Staff let a patient go first, or no longer."""
+        payload = {"kind": kind, "reason": "seen"}
+        return give_priority(self.parts, AT_THE_DESK, queue_id, ActionRequest("set_priority", action_id, payload))
+
+    def move_entry(self, action_id: str, queue_id: str, exam_id: str, place: str) -> Answer:
+        """Staff move an entry to another line, or within its own."""
+        payload = {"exam_id": exam_id, "place": place}
+        return move(self.parts, AT_THE_DESK, queue_id, ActionRequest("move_entry", action_id, payload))
 
     def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
         """Staff correct a patient's journey."""

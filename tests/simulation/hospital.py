@@ -29,6 +29,8 @@ ZONE = "Asia/Seoul"
 DAY, TOMORROW = "2026-03-02", "2026-03-03"
 OPENS_MS = local_ms(DAY, "09:00", ZONE)
 KEYS = CardKeys((CardKey("k1", "11" * 32),))
+EXAM_IDS = ("DESK", "X", "E", "S")
+BY_BOOKING = "E"  # the exam whose line stands by the booked times
 PATIENTS = ("P1", "P2", "P3", "P4", "P5", "P6")
 STRANGERS = ("N1", "N2")  # cards of no patient
 CARDS = (*PATIENTS, *STRANGERS)
@@ -138,11 +140,12 @@ def _uid(card: str) -> bytes:
 def _document(
     overnight: Collection[str], more_patients: Sequence[str] = (), more_bookings: Sequence[tuple[str, ...]] = ()
 ) -> dict[str, object]:
-    exams = (("DESK", 5), ("X", 10), ("E", 20), ("S", 30))
+    exams = zip(EXAM_IDS, (5, 10, 20, 30), strict=True)
     return {
         "site": {"name": "Simulated", "desk": "DESK", "ticket_prefix": "C"},
         "exams": [
             {"exam_id": e, "title": e, "public_label": e, "room": e, "minutes": minutes, "overnight": e in overnight}
+            | {"order": "booking" if e == BY_BOOKING else "arrival"}
             for e, minutes in exams
         ],
         "patients": [

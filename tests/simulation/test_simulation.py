@@ -220,7 +220,8 @@ def test_a_world_without_a_fault_has_no_problem(world: World):
         ("update journeys set state = 'CALLED'", "unwell"),
         ("update transitions set to_state = 'FINISHED'", "unwell"),
         ("insert into transitions select change + 100, position, patient_id, visit_id, leg, action_id, from_state,"
-         " to_state, action, trigger_type, source, metadata, happened_ms, recorded_ms, time_quality from transitions",
+         " to_state, action, trigger_type, source, who, metadata, happened_ms, recorded_ms, time_quality"
+         " from transitions",
          "doubled"),
         ("update verdicts set verdict = 'needs_staff'", "stuck"),
     ],

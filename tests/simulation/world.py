@@ -17,7 +17,17 @@ from sync.journey.model import STAFF, PatientId
 from sync.journey.rules import available_actions
 from tests.simulation.books import Books
 from tests.simulation.centre import Centre
-from tests.simulation.hospital import CARDS, ELSEWHERE, KIOSKS, LIARS_OWN, LIED_TO, OPENS_MS, PATIENTS, cards_of
+from tests.simulation.hospital import (
+    CARDS,
+    ELSEWHERE,
+    EXAM_IDS,
+    KIOSKS,
+    LIARS_OWN,
+    LIED_TO,
+    OPENS_MS,
+    PATIENTS,
+    cards_of,
+)
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.liar import KIOSK_ID, Liar
 from tests.simulation.lies import LIES
@@ -173,7 +183,8 @@ class World:
     def staff(self) -> None:
         """Staff do an action that the rules allow, for the first patient for whom the rules allow it."""
         first = self.chance.randrange(len(self.patients))
-        do = self.chance.choices((self._staff_act, self._change_entry, self._settle, self._correct), (14, 3, 2, 1))[0]
+        kinds = (self._staff_act, self._change_entry, self._settle, self._correct, self._undo, self._change_place)
+        do = self.chance.choices(kinds, (14, 3, 2, 1, 3, 3))[0]
         for place in range(len(self.patients)):
             if do(self.patients[(first + place) % len(self.patients)]):
                 return
@@ -232,6 +243,34 @@ class World:
         action_id = self.new_id()
         answer = self.centre.change_entry(action_id, entry.queue_id, state)
         self._staff_did(action_id, f"desk: entry of {patient_id} to {state} {answer.status}", answer.done)
+        return answer.done
+
+    def _change_place(self, patient_id: str) -> bool:
+        """Staff let a patient go first, or move the entry to another line."""
+        journey = self.centre.journey(patient_id)
+        live = [each for each in journey.entries if each.state in self.centre.definitions.live] if journey else []
+        if not live:
+            return False
+        entry, action_id = self.chance.choice(live), self.new_id()
+        if self.chance.random() < 0.5:
+            kind = self.chance.choice(("", *self.centre.definitions.priorities))
+            answer = self.centre.prioritise(action_id, entry.queue_id, kind)
+            what = f"priority {kind}"
+        else:
+            exam_id, place = self.chance.choice(EXAM_IDS), self.chance.choice(("keep", "end"))
+            answer = self.centre.move_entry(action_id, entry.queue_id, exam_id, place)
+            what = f"moved to {exam_id}, {place}"
+        self._staff_did(action_id, f"desk: entry of {patient_id}: {what} {answer.status}", answer.done)
+        return answer.done
+
+    def _undo(self, _: str) -> bool:
+        """Staff undo one of the last presses, where that is still possible."""
+        presses = self.centre.rows("select action_id from presses where undone_ms is null order by change desc limit 3")
+        if not presses:
+            return False
+        undoes, action_id = self.chance.choice(presses)["action_id"], self.new_id()
+        answer = self.centre.undo(action_id, undoes)
+        self._staff_did(action_id, f"desk: undo of {undoes[-4:]} {answer.status}", answer.done)
         return answer.done
 
     def _staff_did(self, action_id: str, what: str, done: bool) -> None:

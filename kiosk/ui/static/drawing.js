@@ -5,6 +5,7 @@ import { dialogOpen, openHelp, showCards, showDemoStrip, showHelp } from "./dial
 import { button, fill, h, icon } from "/page/dom.js";
 import { attract } from "./screens/attract.js";
 import { refusedCard, unknownCard } from "./screens/cards.js";
+import { deskCard } from "./screens/desk.js";
 import { apart, journey } from "./screens/journey.js";
 import { outage, starting } from "./screens/outage.js";
 import { stillHere } from "./screens/still_here.js";
@@ -12,7 +13,15 @@ import { _, language } from "/page/words.js";
 
 const SLACK_PX = 6; // shadows and borders, nothing to scroll for
 
-const SCREENS = { attract, journey, unknown_card: unknownCard, refused_card: refusedCard, still_here: stillHere, starting };
+const SCREENS = {
+  attract,
+  journey,
+  unknown_card: unknownCard,
+  refused_card: refusedCard,
+  desk_card: deskCard,
+  still_here: stillHere,
+  starting,
+};
 
 const at = (id) => document.getElementById(id);
 
@@ -53,7 +62,7 @@ function drawContent(model) {
   const trouble = model.trouble && _(model.trouble);
   const view = kind in SCREENS ? SCREENS[kind]({ ...model, trouble }) : outage(screen, kind === "away" ? kind : screen.reason);
   // The same screen keeps scroll position and focus. Another one begins at its top, where a screen reader starts.
-  const key = [kind, screen?.patient?.patient_id, screen?.journey?.journey_state, screen?.said?.title.text].join();
+  const key = [kind, screen?.patient?.patient_id, screen?.journey?.journey_state, screen?.said?.title.text, screen?.desk_card].join();
   const isNew = content.dataset.key !== key;
   content.dataset.key = key;
   content.dataset.screen = kind;

@@ -201,7 +201,7 @@ class Page {
 
   /** Whether no person is on the screen. */
   get nobody() {
-    return this.expired || !this.screen || NOBODY.includes(this.screen.screen);
+    return this.expired || !this.screen || NOBODY.includes(this.screen.screen) || this.screen.desk_card === "ready";
   }
 
   /** Whether the action of the screen is under way. */

@@ -6,10 +6,12 @@ from datetime import date
 
 import msgspec
 
+from sync.cards import canonical_tag, read_uid
 from sync.central.centre import Centre
 from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.bindings import binding_of_card
 from sync.central.records.journeys import read_journey
-from sync.central.records.people import Person, find_people, people_like
+from sync.central.records.people import Person, find_people, people_like, read_person
 from sync.central.records.site import read_site
 from sync.central.services.told import Told, told_of
 from sync.central.store.transactions import ReadTransaction
@@ -37,7 +39,10 @@ class FoundPeople(msgspec.Struct, frozen=True):
 
 
 def find_person(centre: Centre, text: str) -> Told:
-    """The FoundPeople whom a text means: words of a name, an id, a number of today, and a birth date among them."""
+    """The FoundPeople whom a text means: words of a name, an id, a number of today, a birth date among them.
+
+    Where nobody is meant so, the text may be the number of a card, as some readers type it.
+    """
     words, birth_dates = _read(text)
     now_ms = centre.clock()
     with centre.store.read() as db:
@@ -45,6 +50,8 @@ def find_person(centre: Centre, text: str) -> Told:
         people, more = find_people(db, words, birth_dates, today, MOST_FOUND)
         if not people and birth_dates:  # eight digits may be a hospital number
             people, more = find_people(db, text, (), today, MOST_FOUND)
+        if not people and (holder := _holder(db, centre, text)) is not None:
+            people = [holder]
         return _told(db, centre, today, people, more=more)
 
 
@@ -54,6 +61,17 @@ def find_doubles(centre: Centre, name: str, birth_date: str | None, patient_id: 
     with centre.store.read() as db:
         today = read_site(db).day(now_ms)
         return _told(db, centre, today, people_like(db, name, birth_date, patient_id), more=False)
+
+
+def _holder(db: ReadTransaction, centre: Centre, text: str) -> Person | None:
+    """The holder of a card whose number a reader has typed as a keyboard does."""
+    try:
+        if read_uid(text.strip()) is None:
+            return None
+    except ValueError:  # such as "felica:" alone
+        return None
+    binding = binding_of_card(db, centre.keys.hashes(canonical_tag(text.strip())))
+    return read_person(db, binding.patient_id) if binding else None
 
 
 def _told(db: ReadTransaction, centre: Centre, today: str, people: Sequence[Person], *, more: bool) -> Told:

@@ -49,7 +49,7 @@ def read_frame(centre: Centre) -> AboutNobody:
     now_ms = centre.clock()
     with centre.store.read() as db:
         site = read_site(db)
-        readers, awaited = desk_readers(db), awaited_cards(db, now_ms)
+        readers, awaited = desk_readers(db, now_ms), awaited_cards(db, now_ms)
         exams = sorted(all_exams(db).values(), key=lambda each: (each.title, each.exam_id))
         desk = site.site.walk_in.exam_id
         return AboutNobody(

@@ -15,7 +15,6 @@ from sync.central.records.desk_cards import (
     add_desk_card,
     desk_readers,
     end_desk_card,
-    end_desk_reader,
     note_desk_reader,
     note_read,
     note_refused,
@@ -57,7 +56,7 @@ def take_desk_card(
 
 
 def _is_whole(request: DeskCardRequest) -> bool:
-    if request.word in (DeskWord.READER, DeskWord.NO_READER):
+    if request.word is DeskWord.READER:
         return True
     if not is_uuid(request.ask_id) or len(request.reason) > _MAX_REASON:
         return False
@@ -74,11 +73,6 @@ def _reads_too_many(db: WriteTransaction, kiosk_id: str, request: DeskCardReques
 
 def _reader(db: WriteTransaction, kiosk_id: str, _: DeskCardRequest, now_ms: int) -> bool:
     note_desk_reader(db, kiosk_id, now_ms)
-    return True
-
-
-def _no_reader(db: WriteTransaction, kiosk_id: str, _: DeskCardRequest, now_ms: int) -> bool:  # noqa: ARG001
-    end_desk_reader(db, kiosk_id)
     return True
 
 
@@ -105,7 +99,7 @@ def _card(db: WriteTransaction, kiosk_id: str, request: DeskCardRequest, now_ms:
 
 def _unasked(db: WriteTransaction, kiosk_id: str, request: DeskCardRequest, now_ms: int) -> bool:
     """A card that nobody has asked for counts at a kiosk all of whose cards are for the desk."""
-    if kiosk_id not in desk_readers(db):
+    if kiosk_id not in desk_readers(db, now_ms):
         return False
     read = DeskCard(request.ask_id, kiosk_id, "", now_ms, now_ms, now_ms, now_ms, request.card, request.short_uid)
     add_desk_card(db, read)
@@ -134,7 +128,6 @@ def _awaited(db: WriteTransaction, kiosk_id: str, request: DeskCardRequest, now_
 
 _TAKES: Mapping[DeskWord, _Take] = {
     DeskWord.READER: _reader,
-    DeskWord.NO_READER: _no_reader,
     DeskWord.SHOWN: _shown,
     DeskWord.CARD: _card,
     DeskWord.REFUSED: _refused,

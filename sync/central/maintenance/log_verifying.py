@@ -7,7 +7,15 @@ from sync.central.centre import Centre
 from sync.central.maintenance.log_keys import by_id, read_log_keys
 from sync.central.records.log_check import LogCheck, read_log_check, write_log_check
 from sync.central.records.log_digests import LogKey
-from sync.central.records.log_verification import BEGIN, Fault, FaultKind, Heads, Place, Portion, verify_portion
+from sync.central.records.log_verification import (
+    BEGIN,
+    ChainPlace,
+    Fault,
+    FaultKind,
+    Heads,
+    VerifiedPart,
+    verify_portion,
+)
 from sync.clock import DAY_MS
 
 log = logging.getLogger(__name__)
@@ -38,7 +46,7 @@ def log_keys(centre: Centre) -> Mapping[str, LogKey]:
     return by_id(read_log_keys(centre.store.place.state))
 
 
-def next_portion(centre: Centre, keys: Mapping[str, LogKey], place: Place, heads: Heads) -> Portion:
+def next_portion(centre: Centre, keys: Mapping[str, LogKey], place: ChainPlace, heads: Heads) -> VerifiedPart:
     """Verifies the next blocks after a place, in a view that holds up no writer. Raises sqlite3.Error."""
     with centre.store.read() as db:
         return verify_portion(db, keys, place, heads)

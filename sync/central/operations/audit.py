@@ -8,7 +8,7 @@ import msgspec
 from sync.central.centre import Centre
 from sync.central.maintenance.log_verifying import in_words, log_keys, next_portion
 from sync.central.operations import TellingOperation
-from sync.central.records.log_verification import BEGIN, Heads, Place
+from sync.central.records.log_verification import BEGIN, ChainPlace, Heads
 from sync.central.services.errors import ApiError
 from sync.central.services.lists import MAX_ROWS
 from sync.central.services.read_log import LogQuery, chain_part, find_log, log_state
@@ -40,7 +40,7 @@ def _find(centre: Centre, arguments: Mapping[str, Any]) -> Telling:
 
 def _verify(centre: Centre, arguments: Mapping[str, Any]) -> Telling:
     """Verifies the next blocks: {place, faults, ended, words}. `heads` are digests that were noted elsewhere."""
-    place = _read(arguments.get("place"), Place) if arguments.get("place") else BEGIN
+    place = _read(arguments.get("place"), ChainPlace) if arguments.get("place") else BEGIN
     heads = _read({"digests": arguments.get("heads") or {}}, Heads)
     try:
         keys = log_keys(centre)

@@ -8,6 +8,7 @@ from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 KEPT_MS = 24 * 60 * 60_000
+READER_MS = 30 * 60_000  # a kiosk in desk mode says so three times in it
 
 
 class Ended(StrEnum):
@@ -145,14 +146,10 @@ def note_desk_reader(db: WriteTransaction, kiosk_id: str, now_ms: int) -> None:
     )
 
 
-def end_desk_reader(db: WriteTransaction, kiosk_id: str) -> None:
-    """Notes that the kiosk is an ordinary one again."""
-    db.execute("delete from desk_readers where kiosk_id = :kiosk_id", {"kiosk_id": kiosk_id})
-
-
-def desk_readers(db: ReadTransaction) -> frozenset[str]:
-    """The kiosks in desk mode."""
-    return frozenset(row["kiosk_id"] for row in db.rows("select kiosk_id from desk_readers"))
+def desk_readers(db: ReadTransaction, now_ms: int) -> frozenset[str]:
+    """The kiosks in desk mode: those that have said so within the last minutes."""
+    rows = db.rows("select kiosk_id from desk_readers where said_ms > :since_ms", since_ms=now_ms - READER_MS)
+    return frozenset(row["kiosk_id"] for row in rows)
 
 
 def _card(row: Row) -> DeskCard:

@@ -54,7 +54,7 @@ class Heads(msgspec.Struct, frozen=True):
     digests: dict[str, str] = {}
 
 
-class Place(msgspec.Struct, frozen=True):
+class ChainPlace(msgspec.Struct, frozen=True):
     """How far a verification has come: the last block, its digest, and the numbers of blocks and rows until there.
 
     `unknown_keys` are the keys of seals that are not here. `first` is the first block; 0 before it.
@@ -68,18 +68,18 @@ class Place(msgspec.Struct, frozen=True):
     unknown_keys: tuple[str, ...] = ()
 
 
-class Portion(msgspec.Struct, frozen=True):
+class VerifiedPart(msgspec.Struct, frozen=True):
     """What a portion has found, and where the next one begins. `ended`: the chain has no further block."""
 
-    place: Place
+    place: ChainPlace
     faults: tuple[Fault, ...]
     ended: bool
 
 
-BEGIN = Place(0, BEGINNING)
+BEGIN = ChainPlace(0, BEGINNING)
 
 
-def verify_portion(db: ReadTransaction, keys: Mapping[str, LogKey], place: Place, heads: Heads) -> Portion:
+def verify_portion(db: ReadTransaction, keys: Mapping[str, LogKey], place: ChainPlace, heads: Heads) -> VerifiedPart:
     """Verifies the next blocks after a place, the first of all after `BEGIN`."""
     place, faults = _from_anchor(db, keys, place)
     blocks = _next_blocks(db, place.block)
@@ -94,10 +94,10 @@ def verify_portion(db: ReadTransaction, keys: Mapping[str, LogKey], place: Place
     faults += _faults_of_no_block(rows, began, faults)
     if not blocks:
         faults += _faults_of_end(place, heads)
-    return Portion(place, tuple(sorted(faults, key=lambda fault: fault.block)), ended=not blocks)
+    return VerifiedPart(place, tuple(sorted(faults, key=lambda fault: fault.block)), ended=not blocks)
 
 
-def _from_anchor(db: ReadTransaction, keys: Mapping[str, LogKey], place: Place) -> tuple[Place, list[Fault]]:
+def _from_anchor(db: ReadTransaction, keys: Mapping[str, LogKey], place: ChainPlace) -> tuple[ChainPlace, list[Fault]]:
     """The place after the last block that was deleted, where the verification has not come further yet."""
     anchor = read_anchor(db)
     if anchor is None or anchor.block <= place.block:
@@ -154,7 +154,7 @@ def _rows_by_block(db: ReadTransaction, after: int, until: int, limit: int | Non
 
 
 def _faults_of(
-    block: Block, place: Place, rows: Sequence[Sequence[Any]] | None, keys: Mapping[str, LogKey], heads: Heads
+    block: Block, place: ChainPlace, rows: Sequence[Sequence[Any]] | None, keys: Mapping[str, LogKey], heads: Heads
 ) -> Iterator[Fault]:
     number = block.block
     if number != place.block + 1:
@@ -204,7 +204,7 @@ def _faults_of_no_block(
             yield missing
 
 
-def _faults_of_end(place: Place, heads: Heads) -> Iterator[Fault]:
+def _faults_of_end(place: ChainPlace, heads: Heads) -> Iterator[Fault]:
     """The faults of blocks that were noted elsewhere, and that the chain has not come to."""
     for number, digest in heads.digests.items():
         if int(number) > place.block:
@@ -213,9 +213,9 @@ def _faults_of_end(place: Place, heads: Heads) -> Iterator[Fault]:
             yield Fault(FaultKind.HEAD_OTHER, int(number))
 
 
-def _after(place: Place, block: Block, keys: Mapping[str, LogKey]) -> Place:
+def _after(place: ChainPlace, block: Block, keys: Mapping[str, LogKey]) -> ChainPlace:
     is_known = block.key_id in keys or block.key_id in place.unknown_keys
-    return Place(
+    return ChainPlace(
         block.block,
         block.digest,
         place.first or block.block,

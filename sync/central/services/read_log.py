@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Annotated, Any
 
 import msgspec
 
@@ -23,6 +24,9 @@ _BLOCKS = 10  # of a portion of the chain
 _UTC = "UTC"
 
 
+Searched = Annotated[str, msgspec.Meta(max_length=200)]
+
+
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows are looked for. What is not given does not limit the search.
 
@@ -34,12 +38,12 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     - `export`: the rows are taken away in a file.
     """
 
-    patient: str | None = None
-    who: str | None = None
-    kind: str | None = None
-    since: str | None = None
-    until: str | None = None
-    before: str | None = None
+    patient: Searched | None = None
+    who: Searched | None = None
+    kind: Searched | None = None
+    since: Searched | None = None
+    until: Searched | None = None
+    before: Searched | None = None
     limit: Limit = MAX_ROWS
     export: bool = False
 
@@ -50,21 +54,23 @@ class LogRow(msgspec.Struct, frozen=True):
     audit_id: str
     at: str
     who: str
-    kind: AuditKind | str
+    kind: str
     patients: tuple[str, ...]
     action_id: str | None
-    detail: dict[str, object]
+    detail: dict[str, Any]
     block: int | None
 
 
 class LogPage(msgspec.Struct, frozen=True):
     """Rows, the oldest first. Rows older than `before` fit too; null: there are none.
 
-    `names` are the names of the patients whom the rows name, by the ids in the rows.
+    `asked` are the ids of the patient who was asked for, in the present and before. `names` are the names of those, or
+    of all whom the rows name where nobody was asked for, by the ids in the rows.
     """
 
     rows: tuple[LogRow, ...]
     before: str | None
+    asked: tuple[str, ...]
     names: dict[str, str]
 
 
@@ -105,10 +111,14 @@ def find_log(centre: Centre, query: LogQuery) -> Told | ApiError:
         # Ids sort by the machine's time at their making, and rows that count by the begin of their period.
         rows = [_shown(row, timezone) for row in sorted(reversed(found[: query.limit]), key=lambda row: row.at_ms)]
         patients = named_patients(db, [{PATIENT_IDS: row.patients} for row in rows])
-        names = whole_names(db, {patient_id for row in rows for patient_id in row.patients})
+        named = {patient_id for row in rows for patient_id in row.patients}
+        asked = search.patient_ids
+        names = whole_names(db, asked or named)
+        present = (patient_named(db, each) for each in asked)
+        patients = list(dict.fromkeys((*patients, *(each for each in present if each is not None))))
     before = found[query.limit - 1].audit_id if len(found) > query.limit else None
     kind = AuditKind.LOOK_EXPORT if query.export else AuditKind.LOOK_AUDIT
-    return told_of(LogPage(tuple(rows), before, names), kind, patients)
+    return told_of(LogPage(tuple(rows), before, asked, names), kind, patients)
 
 
 def log_state(centre: Centre) -> AboutNobody:

@@ -26,6 +26,7 @@ from sync.central.web.import_api import import_api
 from sync.central.web.inbox_api import inbox_api
 from sync.central.web.inbox_socket import add_inbox_socket
 from sync.central.web.kiosk_api import add_kiosk_api
+from sync.central.web.log_api import log_api
 from sync.central.web.metrics_api import add_metrics_api
 from sync.central.web.origins import Origins
 from sync.central.web.own_account_api import own_account_api
@@ -84,6 +85,7 @@ def create_app(
     app.register_blueprint(desk_api(centre, endpoints))
     app.register_blueprint(desk_card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
+    app.register_blueprint(log_api(centre, endpoints))
     app.register_blueprint(shadow_api(centre, endpoints))
     app.register_blueprint(events_api(centre, endpoints))
     app.register_blueprint(import_api(centre, endpoints))

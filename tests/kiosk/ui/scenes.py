@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from hardware.card import RefusedReason
-from kiosk.front.screen import Lookup, Screen
+from kiosk.front.screen import DeskState, Lookup, Screen, ScreenKind
 from kiosk.journey.outcomes import Reversal
 from sync.journey.definitions import read, shipped
 from sync.journey.model import ActionId, AppointmentId, Journey, QueueId
@@ -269,6 +269,13 @@ def hidden(counter: StagedCounter) -> Screen:
     return counter.hide()
 
 
+def for_the_desk(state: DeskState, refused: str | None = None) -> Scene:
+    """A card for the desk."""
+    return lambda counter: counter.show(
+        replace(counter.attract(), screen=ScreenKind.DESK_CARD, desk_card=state, reason=refused, remaining_s=40.0)
+    )
+
+
 ALL: dict[str, Scene] = {
     **MAIN,
     "attract without a desk": attract_without_a_desk,
@@ -322,5 +329,7 @@ ALL: dict[str, Scene] = {
     **{
         f"refused {reason}": refused(reason) for reason in (*RefusedReason, "hold_one_card", "blocked_card", "magnetic")
     },
+    **{f"desk card {state}": for_the_desk(state) for state in DeskState},
+    "desk card waits, a phone was held": for_the_desk(DeskState.WAITS, "phone"),
     **{f"broken {reason}": broken(reason) for reason in ("store", "not_enrolled", "fuse")},
 }

@@ -8,7 +8,7 @@ from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.log_blocks import blocks_after
 from sync.central.records.log_digests import Block
-from sync.central.records.log_verification import BEGIN, Fault, Heads, Place, verify_portion
+from sync.central.records.log_verification import BEGIN, ChainPlace, Fault, Heads, verify_portion
 from sync.central.store.transactions import ReadTransaction
 from tests.sync.central.centre import Centre
 
@@ -34,7 +34,7 @@ def blocks(centre: Centre) -> list[Block]:
         return blocks_after(db, 0, 1000)
 
 
-def whole(db: ReadTransaction, centre: Centre, heads: dict[int, str] | None = None) -> tuple[Place, list[Fault]]:
+def whole(db: ReadTransaction, centre: Centre, heads: dict[int, str] | None = None) -> tuple[ChainPlace, list[Fault]]:
     """A verification of the whole chain in a transaction: where it ended, and what it found."""
     keys, place, faults = log_keys(centre.parts), BEGIN, []
     noted = Heads({str(number): digest for number, digest in (heads or {}).items()})

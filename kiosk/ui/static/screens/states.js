@@ -120,3 +120,26 @@ export const OUTAGES = {
 
 /** For a reason of an outage without a row. */
 export const ANY_OUTAGE = N_("Something is out of order.");
+
+/** Per state of a card for the desk: what is asked, and what has become of the card. */
+export const DESK_CARDS = {
+  ready: {
+    title: N_("Card reader of the desk"),
+    lead: N_("Hold a card to the reader. The staff see it on their screen. Nobody is checked in here."),
+    icon: "card",
+  },
+  waits: {
+    title: N_("Desk: please hold the new card here"),
+    lead: N_("This checks nobody in. The staff at the desk will go on with the card."),
+    icon: "card",
+  },
+  sends: { title: N_("The card was read"), lead: N_("One moment, please."), icon: "card" },
+  taken: { title: N_("The card was read"), lead: N_("The staff at the desk go on with it now."), icon: "check" },
+  late: { title: N_("The desk no longer waits for a card"), lead: N_("Please ask the staff at the desk."), icon: "staff" },
+  not_sent: {
+    title: N_("The card did not reach the desk"),
+    lead: N_("There is no connection right now. Please ask the staff at the desk."),
+    icon: "staff",
+  },
+  refused: { title: N_("This card cannot be used here"), lead: N_("Please hold another card."), icon: "card" },
+};

@@ -155,6 +155,8 @@ ASKED = {
     "board": ask("GET", BOARD, ANNA),
     "board of an exam": ask("GET", BOARD, query={"exams": "desk"}),
     "board of no exam": ask("GET", BOARD, query={"exams": "nowhere"}),
+    "worklist": ask("GET", BOARD + "worklist/", ANNA, BORIS, query={"exam_id": "xray"}),
+    "worklist of no exam": ask("GET", BOARD + "worklist/", query={"exam_id": "nowhere"}),
     "find for a board by name": ask("POST", BOARD + "find/", ANNA, q="quix"),
     "find for a board by card": ask("POST", BOARD + "find/", CLARA, tag_id=CARDS[CLARA]),
     "find nobody for a board": ask("POST", BOARD + "find/", q="nobody of this name"),
@@ -248,6 +250,12 @@ ASKED = {
     "bind the card": ask(
         "POST", DESK + "cards/<ask_id>/bind/", DORA, of=of_read_card, patient_id=DORA, seen_holder=CLARA
     ),
+}
+# For administrators alone, whom tests/sync/central/web/test_log_api.py plays.
+ASKED |= {
+    "access log": ask("POST", f"{API}/access-log/search/", patient=ANNA),
+    "state of the access log": ask("GET", f"{API}/access-log/state/"),
+    "verification of the access log": ask("POST", f"{API}/access-log/verify/", place=None),
 }
 # What kiosks call, in tests of their own below; and the socket.
 WIRE = ("sync/push", "sync/pull", "sync/lookup", "sync/card", "kiosks/enroll", "kiosks/token")

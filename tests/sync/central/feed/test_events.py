@@ -11,6 +11,7 @@ from sync.central.feed.reading import NOW, OLDEST, place_of, read_page, write_cu
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.services.change_entry import change_entry, correct_journey
+from sync.central.services.change_place import call_again, give_priority, move
 from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
 from sync.central.services.requester import Requester
@@ -192,6 +193,26 @@ def test_what_is_no_cursor_is_refused(centre: Centre, text: str):
 def test_no_event_holds_a_name(centre: Centre):
     centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
     assert "환자" not in msgspec.json.encode(told(centre)).decode()
+
+
+def test_one_more_call_is_told_as_a_call_and_a_priority_is_not_told(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival", "call_patient")
+    queue_id = told(centre)[-1]["entry"]["queue_id"]
+    assert give_priority(centre.parts, NURSE, queue_id, staff("set_priority", kind="elderly")).done
+    assert call_again(centre.parts, NURSE, queue_id, staff("call_again")).done
+    events = told(centre)
+    assert types(events) == ["arrived", "number_given", "called", "called"]
+    assert (events[-1]["corrects"], events[-1]["entry"]["state"]) == (None, "called")
+
+
+def test_a_moved_entry_is_told_with_its_new_exam_and_its_booking(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
+    given = told(centre)[-1]
+    ask = staff("move_entry", exam_id="sleep", reason="full")
+    assert move(centre.parts, NURSE, given["entry"]["queue_id"], ask).done
+    moved = told(centre)[-1]
+    assert (moved["type"], moved["corrects"], moved["entry"]["exam_id"]) == ("corrected", given["id"], "sleep")
+    assert moved["entry"]["appointment_id"] == f"{DAY}-{ANNA}-blood"
 
 
 def test_an_undone_call_is_told_as_a_correction_and_an_undo_of_another_entry_leaves_the_journey_alone(centre: Centre):

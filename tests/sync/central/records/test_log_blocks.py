@@ -16,7 +16,7 @@ from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.log_blocks import MOST_ROWS, all_open_rows
 from sync.central.records.log_digests import BEGINNING
-from sync.central.records.log_verification import Heads, Place, verify_portion
+from sync.central.records.log_verification import ChainPlace, Heads, verify_portion
 from sync.central.records.tallies import Counted, Tally, write_tally
 from sync.clock import DAY_MS, MINUTE_MS
 from sync.ids import uuid7
@@ -225,7 +225,7 @@ def test_a_verification_that_meets_a_deletion_goes_on_after_it(centre: Centre):
     first = blocks(centre)[0]
     delete_old_blocks(centre.parts, 30)
     with centre.store.read() as db:
-        portion = verify_portion(db, log_keys(centre.parts), Place(1, first.digest, 1, 1, 3), Heads())
+        portion = verify_portion(db, log_keys(centre.parts), ChainPlace(1, first.digest, 1, 1, 3), Heads())
     assert (portion.faults, portion.place.block, portion.place.blocks) == ((), 3, 2)
 
 

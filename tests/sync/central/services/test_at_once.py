@@ -10,16 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
+import msgspec
 import pytest
 
 from sync.central.centre import Centre
 from sync.central.opening import open_centre
 from sync.central.services.answers import Answer
+from sync.central.services.call_next import call_next
 from sync.central.services.perform_action import perform
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.ids import new_id
-from sync.journey.model import PATIENT
+from sync.journey.model import PATIENT, STAFF
 from tests.sync.central.centre import DAY, Clock, hospital, patient, take_document
 from tests.sync.central.conftest import LONG
 from tests.sync.central.databases import Database
@@ -27,6 +29,7 @@ from tests.sync.central.databases import Database
 ROUNDS = 150 if LONG else 30
 AT_ONCE = 16
 HOSTS = 4
+BY_STAFF = Requester(STAFF, "staff:Room", "rest")
 BY_PATIENT = Requester(PATIENT, PATIENT.role, "rest")
 
 
@@ -121,3 +124,45 @@ def test_one_action_id_for_two_patients_at_once_counts_for_one_of_them(
         statuses = {answer.status for answer in at_once(pool, centres, scan)}
         assert statuses == {200, 409}
     assert len(done(centres[-1], "scan_nfc")) == ROUNDS // 2
+
+
+ROOMS = 8
+
+
+def test_of_many_rooms_that_call_the_next_at_once_at_all_hosts_each_gets_a_patient_of_their_own(
+    centres: Sequence[Centre], pool: ThreadPoolExecutor
+):
+    line = [in_line(centres[0], patient(number)) for number in range(1, ROUNDS + 1) if number % 5][: 2 * ROOMS]
+    start = Barrier(ROOMS)
+
+    def room(number: int) -> list[str]:
+        """Two calls, each of the one whom the last answer has named as the next."""
+        centre, wanted, called = centres[number % len(centres)], line[0], list[str]()
+        start.wait()
+        while len(called) < 2:
+            payload = {"exam_id": "blood", "queue_id": wanted, "room": f"room {number}"}
+            answer = call_next(centre, BY_STAFF, ActionRequest("call_next", new_id(), payload))
+            if answer.done:
+                called.append(wanted)
+                wanted = line[0]
+            else:
+                wanted = msgspec.json.decode(answer.body)["next"]["queue_id"]
+        return called
+
+    calls = [queue_id for called in pool.map(room, range(ROOMS)) for queue_id in called]
+    assert sorted(calls) == sorted(line[: 2 * ROOMS])
+    assert done(centres[-1], "call_patient") == sorted((each, 1) for each in called_patients(centres[0]))
+
+
+def in_line(centre: Centre, patient_id: str) -> str:
+    """The entry of a patient who waits in the line of the first exam."""
+    for action in ("scan_nfc", "register", "confirm_arrival"):
+        answer = act(centre, patient_id, action, new_id())
+        assert answer.done
+    centre.clock.now_ms += 1000  # type: ignore[attr-defined]
+    return str(msgspec.json.decode(answer.body)["queue_details"][0]["queue_id"])
+
+
+def called_patients(centre: Centre) -> list[str]:
+    with centre.store.read() as db:
+        return [row["patient_id"] for row in db.rows("select patient_id from entries where state = 'called'")]

@@ -5,6 +5,7 @@ import tempfile
 from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -12,9 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.records.entries import count_ahead, entry_of_row
+from sync.central.services.answers import Answer
+from sync.central.services.call_next import call_next
 from sync.central.services.change_entry import change_entry
+from sync.central.services.change_place import give_priority, move
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.undo_press import undo_press
+from sync.central.services.write_note import set_note
 from sync.clock import site_day
 from sync.ids import new_id
 from sync.journey.definitions import shipped
@@ -40,6 +46,7 @@ class InStep(RuleBasedStateMachine):
         self.centre = Centre(directory, patients=6, database=Database(url, directory) if url else None)
         self.day = date.fromisoformat(DAY)
         self.done: list[tuple[str, str, str, bytes]] = []
+        self.presses: list[tuple[str, str, dict[str, Any]]] = []  # the action id, the patient, and how all was before
 
     def teardown(self) -> None:
         self.centre.store.close()
@@ -50,9 +57,11 @@ class InStep(RuleBasedStateMachine):
         """Any sender requests any action."""
         actor = PATIENT if "patient" in RULES.actions[action].by else STAFF
         payload = {"exam_id": exam} if exam else {}
-        action_id = new_id()
+        action_id, before = new_id(), self._picture(who)
         self.centre.clock.now_ms += 1000
         answer = self.centre.act(who, action, actor, action_id, **payload)
+        if actor is STAFF:
+            self._pressed(answer, action_id, who, before)
         if not payload:
             self.done.append((who, action, action_id, answer.body))
 
@@ -79,7 +88,91 @@ class InStep(RuleBasedStateMachine):
         entries = [row["queue_id"] for row in self.centre.rows("select queue_id from entries order by queue_id")]
         if entries:
             ask = ActionRequest("change_entry", new_id(), {"state": state})
-            change_entry(self.centre.parts, AT_THE_DESK, data.draw(st.sampled_from(entries)), ask)
+            queue_id = data.draw(st.sampled_from(entries))
+            self._press(change_entry, queue_id, ask)
+
+    @rule(data=st.data(), kind=st.sampled_from(["", *RULES.priorities]))
+    def prioritise(self, data, kind: str) -> None:
+        """Staff let a patient go first, or no longer."""
+        ask = ActionRequest("set_priority", new_id(), {"kind": kind, "reason": "seen"})
+        self._press(give_priority, self._an_entry(data), ask)
+
+    @rule(
+        data=st.data(), exam=st.sampled_from(["blood", "xray", "desk", "sleep"]), place=st.sampled_from(["keep", "end"])
+    )
+    def send_on(self, data, exam: str, place: str) -> None:
+        """Staff move an entry to another line, or to the end of its own."""
+        ask = ActionRequest("move_entry", new_id(), {"exam_id": exam, "place": place})
+        self._press(move, self._an_entry(data), ask)
+
+    @rule(data=st.data(), text=st.sampled_from(["", "wheelchair", "deaf"]))
+    def note(self, data, text: str) -> None:
+        """Staff write a note."""
+        set_note(
+            self.centre.parts, AT_THE_DESK, self._an_entry(data), ActionRequest("set_note", new_id(), {"text": text})
+        )
+
+    @rule(data=st.data())
+    def call(self, data) -> None:
+        """A room calls whom it believes to be the first."""
+        queue_id = self._an_entry(data)
+        (row,) = self.centre.rows("select exam_id from entries where queue_id = :id", id=queue_id) or [{"exam_id": "x"}]
+        ask = ActionRequest("call_next", new_id(), {"exam_id": row["exam_id"], "queue_id": queue_id, "room": "7"})
+        self._press(lambda parts, who, _, asked: call_next(parts, who, asked), queue_id, ask)
+
+    @rule(data=st.data())
+    def undo(self, data) -> None:
+        """Staff undo a press. Where that is done, all is as it was before the press."""
+        if not self.presses:
+            return
+        action_id, who, before = data.draw(st.sampled_from(self.presses[-2:]))
+        answer = undo_press(
+            self.centre.parts, AT_THE_DESK, ActionRequest("undo_press", new_id(), {"undoes": action_id})
+        )
+        if answer.done:
+            now = self._picture(who)
+            known = {row["queue_id"] for row in before["entries"]}
+            now["entries"] = [row for row in now["entries"] if row["queue_id"] in known]
+            assert now == before
+        else:
+            assert answer.status == 409
+
+    def _an_entry(self, data) -> str:
+        entries = [row["queue_id"] for row in self.centre.rows("select queue_id from entries order by queue_id")]
+        return str(data.draw(st.sampled_from(entries))) if entries else "none"
+
+    def _press(self, made: Any, queue_id: str, ask: ActionRequest) -> None:
+        self.centre.clock.now_ms += 1000
+        rows = self.centre.rows("select patient_id from entries where queue_id = :id", id=queue_id)
+        who = rows[0]["patient_id"] if rows else ""
+        before = self._picture(who)
+        self._pressed(made(self.centre.parts, AT_THE_DESK, queue_id, ask), ask.action_id, who, before)
+
+    def _pressed(self, answer: Answer, action_id: str, who: str, before: dict[str, Any]) -> None:
+        pressed = self.centre.rows("select 1 from presses where action_id = :id", id=action_id)
+        if answer.done and pressed:
+            self.presses.append((action_id, who, before))
+        else:
+            assert answer.done or not pressed, "what is refused leaves no press"
+
+    def _picture(self, who: str) -> dict[str, Any]:
+        """All that a press may change of a patient but the note, whose undo is its own."""
+        one = {"id": who}
+        of_entries = "(select queue_id from entries where patient_id = :id)"
+        return {
+            "journey": self.centre.rows(
+                "select state, visit_id, leg, current_queue_id from journeys where patient_id = :id", **one
+            ),
+            "entries": self.centre.rows("select * from entries where patient_id = :id order by queue_id", **one),
+            "bookings": self.centre.rows(
+                "select * from appointments where patient_id = :id order by appointment_id", **one
+            ),
+            "kinds": self.centre.rows(
+                f"select queue_id, priority_kind, priority_reason from entry_marks where queue_id in {of_entries}"
+                " and priority_kind <> '' order by queue_id",
+                **one,
+            ),
+        }
 
     @rule(sweeps=st.booleans())
     def night(self, sweeps: bool) -> None:

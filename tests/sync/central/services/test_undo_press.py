@@ -10,7 +10,7 @@ import pytest
 
 from sync.central.maintenance.health import check
 from sync.central.maintenance.housekeeping import close_days
-from sync.central.records.presses import undoable_presses
+from sync.central.records.presses import delete_old_presses, undoable_presses
 from sync.ids import new_id
 from sync.journey.model import BuiltIn
 from tests.sync.central.centre import Centre, patient
@@ -235,3 +235,14 @@ def test_the_app_of_a_patient_is_not_held_to_a_screen_of_staff(centre: Centre):
     waiting(centre, 1)
     assert act(centre, 1, "call_patient", KIM).done
     assert centre.act(ONE, "enter_exam_room", seen_state="waiting").done
+
+
+def test_the_night_deletes_the_presses_of_the_day(centre: Centre):
+    waiting(centre, 1)
+    assert act(centre, 1, "call_patient").done
+    assert len(centre.rows("select 1 from presses")) == 1
+    with centre.store.write() as db:
+        delete_old_presses(db, "2026-03-02")
+        assert len(db.rows("select 1 from presses")) == 1
+        delete_old_presses(db, "2026-03-03")
+        assert db.rows("select 1 from presses") == []

@@ -160,6 +160,18 @@ def test_the_menu_has_all_that_the_rules_allow_and_is_used_by_key(online: Online
         expect(screen.page.locator("#missed")).to_contain_text(label)
 
 
+def test_the_menu_closes_and_gives_the_focus_back_to_its_row(online: Online, browser: Browser):
+    first, second = waiting(online, 2)
+    with board(browser, online, locale="en-US") as screen:
+        screen.choose(second)
+        screen.press(".")
+        online.act(online.staff, "call_patient", patient_id=first)  # the rows are drawn again meanwhile
+        expect(screen.hand).to_contain_text(first)
+        screen.press("Escape")
+        expect(screen.page.get_by_role("menu")).to_be_hidden()
+        expect(screen.row(second).locator(":focus")).to_have_count(1)
+
+
 def test_a_chosen_patient_who_leaves_hands_the_keys_to_nobody(online: Online, browser: Browser):
     first, second = waiting(online, 2)
     with board(browser, online, locale="en-US") as screen:

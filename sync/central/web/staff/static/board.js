@@ -32,7 +32,6 @@ const rules = JSON.parse(board.dataset.rules);
 let exams = []; // all of the hospital
 let choice = { exams: [], room: "" };
 let picture = NOTHING;
-let view = viewOf(NOTHING, rules.groups);
 let awaySince = centreNow(); // null while the picture is live
 let channel = null;
 let frameAsked = 0;
@@ -44,7 +43,10 @@ const selection = new Selection(board);
 const nextCalls = new NextCalls(drawSoon);
 const day = new Day();
 const find = new Find((patientId) => goTo(patientId));
-const menu = new Menu(board, (queueId, offer) => pressOn(queueId, offer));
+const menu = new Menu(board, {
+  choose: (queueId, offer) => pressOn(queueId, offer),
+  closed: (queueId) => lists.at(queueId)?.querySelector(".more")?.focus({ preventScroll: true }),
+});
 const presses = new Presses({
   send: ({ method, path, body }, id) => send(method, path, { ...body, action_id: id }),
   newId,
@@ -85,7 +87,7 @@ function drawSoon() {
 function draw() {
   frameAsked = 0;
   if (picture === NOTHING) return;
-  view = viewOf(picture, rules.groups);
+  const view = viewOf(picture, rules.groups);
   const isOff = awaySince !== null;
   const focus = focusNow();
   const hasMoved = lists.draw(view, {
@@ -180,8 +182,9 @@ function undoLast() {
 
 function begin(row, offer, command, undoes) {
   const isSent = presses.press({ queueId: row.queue_id, offer, who: nameOf(row), command, at: clockNow(), undoes });
-  if (isSent) hold.pass();
-  else complain(_("{who}: the hospital has not answered the press before. Please wait.", { who: nameOf(row) }));
+  hold.pass();
+  nextCalls.pressed();
+  if (!isSent) complain(_("{who}: the hospital has not answered the press before. Please wait.", { who: nameOf(row) }));
   return isSent;
 }
 
@@ -234,6 +237,8 @@ async function choose() {
 function showChoice() {
   const room = choice.room ? _("My room: {room}", { room: choice.room }) : _("No room chosen: calls go to the room of the exam");
   document.getElementById("place").textContent = room;
+  const shown = new URLSearchParams(choice.exams.map((id) => ["exam_id", id]));
+  document.getElementById("worklist").href = `/staff/worklist?${shown}`;
 }
 
 function watch() {
@@ -242,8 +247,13 @@ function watch() {
 }
 
 function sayWhen() {
-  const words = _("As of {time}. It may be out of date after that.", { time: clock(picture.at) });
+  const words = _("As of {time}. It may be out of date after that.", { time: clock(isoOf(awaySince ?? centreNow())) });
   document.getElementById("printed").textContent = words;
+}
+
+// Without a connection, who leaves the page loses the picture: the browser asks first.
+function keepPicture(event) {
+  if (awaySince !== null && picture !== NOTHING) event.preventDefault();
 }
 
 async function start() {
@@ -278,5 +288,7 @@ document.getElementById("choose").addEventListener("click", choose);
 document.getElementById("undo-last").addEventListener("click", undoLast);
 document.getElementById("print").addEventListener("click", () => window.print());
 window.addEventListener("beforeprint", sayWhen);
+window.addEventListener("beforeunload", keepPicture);
+document.addEventListener("signed-out", () => window.removeEventListener("beforeunload", keepPicture));
 setInterval(drawSoon, TICK_MS);
 start();

@@ -7,14 +7,16 @@ import { nameOf } from "./board_row.js";
 import { clock } from "./time.js";
 import { _ } from "/page/words.js";
 
-/** The menu, in an element of the page. `choose` gets the entry's id and the chosen offer. */
+/**
+ * The menu, in an element of the page. `choose` gets the entry's id and the chosen offer, `closed` the id when the focus has
+ * to go back to its row.
+ */
 export class Menu {
   #element = h("div", { class: "menu", role: "menu", popover: "auto" });
-  #opener = null;
   #id = "";
 
-  constructor(within, choose) {
-    this.choose = choose;
+  constructor(within, { choose, closed }) {
+    Object.assign(this, { choose, closed });
     within.append(this.#element);
     this.#element.addEventListener("click", (event) => this.#press(event.target.closest("button")));
     this.#element.addEventListener("keydown", (event) => this.#key(event));
@@ -24,8 +26,6 @@ export class Menu {
   /** Opens the menu of an entry beside the button that was pressed. */
   open(row, rules, opener) {
     this.#id = row.queue_id;
-    this.#opener = opener;
-    opener.setAttribute("aria-expanded", "true");
     this.#element.setAttribute("aria-label", nameOf(row));
     this.#element.replaceChildren(...offersOf(row, rules).map((offer) => item(offer, row)));
     this.#element.showPopover();
@@ -53,16 +53,17 @@ export class Menu {
     const byKey = items.find(({ dataset }) => dataset.key === event.key.toLowerCase() && dataset.key);
     if (to !== undefined) items[(to + items.length) % items.length]?.focus();
     else if (byKey && !event.ctrlKey && !event.metaKey && !event.altKey) this.#press(byKey);
-    else if (event.key === "Tab") return this.#element.hidePopover();
+    else if (event.key === "Tab" || event.key === "Escape") this.#element.hidePopover();
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
   #closed() {
-    this.#opener?.removeAttribute("aria-expanded");
-    if (this.#element.contains(document.activeElement) || document.activeElement === document.body) this.#opener?.focus();
+    const id = this.#id;
     this.#id = "";
+    const isLost = this.#element.contains(document.activeElement) || document.activeElement === document.body;
+    if (id && isLost) this.closed(id);
   }
 }
 

@@ -5,11 +5,13 @@
 
 const READ_MS = 300; // a label that is younger was not read
 const REST_MS = 700;
+const OWN_MS = 2_000; // what a person's own press has changed is no news
 
 /** The entries on the buttons of the next call, by exam. `changed` is called when a label was read, or a rest is over. */
 export class NextCalls {
   #shown = new Map(); // by exam id: {row, before, at}
   #calledAt = -Infinity;
+  #pressedAt = -Infinity;
   #said = new Map(); // by exam id: the entry that was on the button when it was asked for news
 
   constructor(changed, now = () => performance.now()) {
@@ -39,13 +41,19 @@ export class NextCalls {
     return before !== undefined && this.now() - at < READ_MS;
   }
 
-  /** Returns the entry on a button, where it is another one than at the last time and not by a call of this page. */
+  /** Returns the entry on a button, where it is another one than at the last time and not by a press of this page. */
   news(examId) {
     const { row } = this.#shown.get(examId) ?? {};
     const isKnown = this.#said.has(examId);
     const before = this.#said.get(examId);
     this.#said.set(examId, row?.queue_id);
-    return isKnown && !this.isResting && before !== row?.queue_id ? row : undefined;
+    const isOwn = this.now() - this.#pressedAt < OWN_MS;
+    return isKnown && !isOwn && before !== row?.queue_id ? row : undefined;
+  }
+
+  /** A press of this page was sent. */
+  pressed() {
+    this.#pressedAt = this.now();
   }
 
   /** The next one of any line was called. */

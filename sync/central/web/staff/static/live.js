@@ -7,18 +7,24 @@ import { isoOf } from "./time.js";
 
 const SOON_MS = 1_500; // a cut that heals within this time is not worth a word
 const SIGNED_OUT = 4401;
+// People act on what they see here. So a connection that is dead without an error is noticed within fifteen seconds.
+const WARD_TIMES = { ...TIMES, pingEveryMs: 10_000, silentMs: 5_000, backoff: { firstMs: 500, mostMs: 8_000 } };
 const banner = document.getElementById("connection");
 
 /**
  * Opens a socket at a path. `hear(message)` gets each message. `follow({open, since})` says whether there is a connection, and since
- * when there is none (ms of the centre's clock).
+ * when there is none (ms of the centre's clock): since the last message, as nobody knows how long a silent connection was dead.
  */
 export function live(path, { hear, follow = () => {} }) {
   let since = null; // when the connection went; null while there is one
+  let heardAt = null;
   let timer = 0;
   const channel = new Channel({
     address: () => ({ url: `${location.origin.replace(/^http/, "ws")}${path()}` }),
-    hear: (message) => hear(message),
+    hear: (message) => {
+      heardAt = centreNow();
+      hear(message);
+    },
     follow: (status) => {
       clearTimeout(timer);
       if (status === "open") {
@@ -27,7 +33,7 @@ export function live(path, { hear, follow = () => {} }) {
         follow({ open: true, since });
         return;
       }
-      since ??= centreNow();
+      since ??= heardAt ?? centreNow();
       follow({ open: false, since });
       timer = setTimeout(() => away(since), SOON_MS);
     },
@@ -36,7 +42,7 @@ export function live(path, { hear, follow = () => {} }) {
       document.dispatchEvent(new CustomEvent("signed-out"));
       return false;
     },
-    times: TIMES,
+    times: WARD_TIMES,
   });
   channel.open();
   return channel;
