@@ -50,6 +50,12 @@ def entries_with_patients(db: ReadTransaction, site_day: str, patient_ids: Colle
     return _read(db, of_patients, {"site_day": site_day, **parameters})
 
 
+def entries_of_exam(db: ReadTransaction, site_day: str, exam_id: str) -> list[BoardEntry]:
+    """Every entry of an exam on a day, ended ones included."""
+    condition = "where e.site_day = :site_day and e.exam_id = :exam_id"
+    return _read(db, condition, {"site_day": site_day, "exam_id": exam_id})
+
+
 def last_ended(db: ReadTransaction, site_day: str, live: Collection[str], of_each: int) -> list[BoardEntry]:
     """The last entries of a day that have ended, so many of each exam."""
     states, parameters = any_of("state", live)

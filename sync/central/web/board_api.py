@@ -1,4 +1,4 @@
-"""The boards of staff over REST: the lines of exams, the search of a patient, and a patient's day."""
+"""The boards of staff over REST: the lines of exams, a search, a patient's day, the worklist for the printer."""
 
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from sync.central.services.errors import ApiError
 from sync.central.services.find_patients import PatientsFound, WantedPatient, find_patients
 from sync.central.services.patient_day import PatientDay, patient_day
 from sync.central.services.told import AboutNobody, Told
+from sync.central.services.worklist import WantedWorklist, Worklist, read_worklist
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.watched_exams import ExamIds, read_exam_ids
 from sync.journey.model import Role
@@ -56,6 +57,17 @@ def board_api(centre: Centre, endpoints: Endpoints, boards: BoardFeed) -> Bluepr
     def find(_: Bearer, wanted: WantedPatient) -> Told | ApiError:
         # A name and a card are in the body, since logs hold URLs.
         return find_patients(centre, wanted)
+
+    @api.get("/board/worklist/")
+    @endpoints.endpoint(
+        "Read the worklist of an exam for the printer",
+        Worklist,
+        Role.STAFF,
+        query=WantedWorklist,
+        refuses=("not_found",),
+    )
+    def worklist(_: Bearer, wanted: WantedWorklist) -> Told | ApiError:
+        return read_worklist(centre, wanted)
 
     @api.get("/patients/<patient_id>/day/")
     @endpoints.endpoint("Read a patient's day", PatientDay, Role.STAFF, refuses=("unknown_patient",))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.kiosk.ui.admitted import ADMISSION
 
@@ -27,7 +27,8 @@ MEASURE = Path(__file__).with_name("measure.js").read_text("utf-8")
 
 @contextlib.contextmanager
 def running(executable: str) -> Iterator[Browser]:
-    """Starts a Chromium for any number of screens."""
+    """Starts a Chromium for any number of screens. What a test expects of a page may take as long as its calls."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         yield browser

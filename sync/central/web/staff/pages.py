@@ -32,6 +32,7 @@ _OFFICE = frozenset({Duty.ADMINISTRATOR})
 # In the order of the navigation. The first one that a person may open is their start page.
 PAGES = (
     StaffPage("board", N_("Board"), _WARD),
+    StaffPage("worklist", N_("Worklist"), _WARD),
     StaffPage("desk", N_("Card desk"), _DESK),
     StaffPage("inbox", N_("Exceptions"), _DESK),
     StaffPage("people", N_("People"), _OFFICE),

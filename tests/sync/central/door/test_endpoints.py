@@ -155,6 +155,8 @@ ASKED = {
     "board": ask("GET", BOARD, ANNA),
     "board of an exam": ask("GET", BOARD, query={"exams": "desk"}),
     "board of no exam": ask("GET", BOARD, query={"exams": "nowhere"}),
+    "worklist": ask("GET", BOARD + "worklist/", ANNA, BORIS, query={"exam_id": "xray"}),
+    "worklist of no exam": ask("GET", BOARD + "worklist/", query={"exam_id": "nowhere"}),
     "find for a board by name": ask("POST", BOARD + "find/", ANNA, q="quix"),
     "find for a board by card": ask("POST", BOARD + "find/", CLARA, tag_id=CARDS[CLARA]),
     "find nobody for a board": ask("POST", BOARD + "find/", q="nobody of this name"),

@@ -24,7 +24,7 @@ CATALOGS = HOME / "translations/ko/LC_MESSAGES"
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "plural": (1, 2)}
 PLACEHOLDER = re.compile(r"\{\w+\}")
 # Pages that the navigation does not name.
-FURTHER = ("sign-in", "welcome", "me", "worklist")
+FURTHER = ("sign-in", "welcome", "me")
 DOMAINS = (SHELL, *(page.name for page in PAGES), *FURTHER)
 
 
