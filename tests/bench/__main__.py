@@ -1,6 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, board_page, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain, hospital; or
-large, a snapshot for a million, or legacy, the way over of an older system."""
+backlog, board_page, board, drain, days, imports, cards, waiting, sockets, channels, attack, postgres, chain,
+hospital; or large, a snapshot for a million, or legacy, the way over of an older system."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.bench import (
     attack,
     backlog,
     board_page,
+    boards,
     cards,
     central,
     chain,
@@ -43,6 +44,7 @@ PARTS = {
     "central": central.measure,
     "backlog": backlog.measure,
     "board_page": board_page.measure,
+    "board": boards.measure,
     "drain": drain.measure,
     "days": days.measure,
     "imports": imports.measure,

@@ -54,10 +54,12 @@ class Client:
 class WebSocket:
     """A WebSocket."""
 
-    def __init__(self, port: int, token: str, patient_id: str, source: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, token: str, patient_id: str, source: str = "127.0.0.1", path: str = "/ws/patient-journey/"
+    ) -> None:
         self.socket = connect(port, source)
         query = f"?patient_id={patient_id}" if patient_id else ""
-        head = f"GET /ws/patient-journey/{query} HTTP/1.1\r\nHost: x\r\n{_UPGRADE}Authorization: Bearer {token}\r\n\r\n"
+        head = f"GET {path}{query} HTTP/1.1\r\nHost: x\r\n{_UPGRADE}Authorization: Bearer {token}\r\n\r\n"
         self.socket.sendall(head.encode())
         self._buffer = bytearray()
 
@@ -93,6 +95,10 @@ class WebSocket:
         length, begin = buffer[1] & 127, 2
         if length == 126:
             length, begin = int.from_bytes(buffer[2:4], "big"), 4
+        elif length == 127:
+            if len(buffer) < 10:
+                return None
+            length, begin = int.from_bytes(buffer[2:10], "big"), 10
         if len(buffer) < begin + length:
             return None
         content = bytes(buffer[begin : begin + length])

@@ -26,7 +26,10 @@ class JourneyRow:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """A change of an entry. `previous` is None where the entry was opened. The exam is the entry's present one."""
+    """A change of an entry. `previous` is None where the entry was opened. The exam is the entry's present one.
+
+    `action` is the type of the action that changed it; None where it was none, such as an import.
+    """
 
     change: int
     action_id: str | None
@@ -41,6 +44,7 @@ class EntryRow:
     exam_id: str
     exam_title: str
     queue_number: str
+    action: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,9 @@ def entry_rows_since(db: ReadTransaction, patient_id: str, site_day: str, since_
     """The newest changes since a moment of a patient's entries of a day, oldest first."""
     rows = db.rows(
         "select h.change, h.action_id, h.queue_id, h.previous, h.new, h.reason, h.who, k.name as kiosk, h.happened_ms,"
-        " h.recorded_ms, e.exam_id, x.title, e.queue_number from entries e"
+        " h.recorded_ms, e.exam_id, x.title, e.queue_number, a.action_type from entries e"
         " join entry_history h on h.queue_id = e.queue_id join exams x on x.exam_id = e.exam_id"
-        " left join kiosks k on k.kiosk_id = h.who"
+        " left join kiosks k on k.kiosk_id = h.who left join actions a on a.action_id = h.action_id"
         " where e.patient_id = :patient_id and e.site_day = :site_day and h.happened_ms >= :since_ms"
         " order by h.change desc, h.position desc limit :most",
         patient_id=patient_id,
