@@ -32,7 +32,6 @@ const rules = JSON.parse(board.dataset.rules);
 let exams = []; // all of the hospital
 let choice = { exams: [], room: "" };
 let picture = NOTHING;
-let view = viewOf(NOTHING, rules.groups);
 let awaySince = centreNow(); // null while the picture is live
 let channel = null;
 let frameAsked = 0;
@@ -88,7 +87,7 @@ function drawSoon() {
 function draw() {
   frameAsked = 0;
   if (picture === NOTHING) return;
-  view = viewOf(picture, rules.groups);
+  const view = viewOf(picture, rules.groups);
   const isOff = awaySince !== null;
   const focus = focusNow();
   const hasMoved = lists.draw(view, {
@@ -238,6 +237,8 @@ async function choose() {
 function showChoice() {
   const room = choice.room ? _("My room: {room}", { room: choice.room }) : _("No room chosen: calls go to the room of the exam");
   document.getElementById("place").textContent = room;
+  const shown = new URLSearchParams(choice.exams.map((id) => ["exam_id", id]));
+  document.getElementById("worklist").href = `/staff/worklist?${shown}`;
 }
 
 function watch() {
@@ -248,6 +249,11 @@ function watch() {
 function sayWhen() {
   const words = _("As of {time}. It may be out of date after that.", { time: clock(isoOf(awaySince ?? centreNow())) });
   document.getElementById("printed").textContent = words;
+}
+
+// Without a connection, who leaves the page loses the picture: the browser asks first.
+function keepPicture(event) {
+  if (awaySince !== null && picture !== NOTHING) event.preventDefault();
 }
 
 async function start() {
@@ -282,5 +288,7 @@ document.getElementById("choose").addEventListener("click", choose);
 document.getElementById("undo-last").addEventListener("click", undoLast);
 document.getElementById("print").addEventListener("click", () => window.print());
 window.addEventListener("beforeprint", sayWhen);
+window.addEventListener("beforeunload", keepPicture);
+document.addEventListener("signed-out", () => window.removeEventListener("beforeunload", keepPicture));
 setInterval(drawSoon, TICK_MS);
 start();
