@@ -31,7 +31,7 @@ from sync.journey.definitions import Definitions
 from sync.journey.staff_changes import priority_said
 
 
-class Person(msgspec.Struct, frozen=True):
+class PatientOfDay(msgspec.Struct, frozen=True):
     """A patient. `other_ids` are those of records that were merged into this one."""
 
     patient_id: str
@@ -97,7 +97,7 @@ class PatientDay(msgspec.Struct, frozen=True):
     `cards` is the number of cards that are bound to the patient, `cases` are the open cases about the patient.
     """
 
-    person: Person
+    person: PatientOfDay
     journey_state: str
     journey_version: int
     appointments: list[AppointmentDetail]
@@ -123,7 +123,7 @@ def patient_day(centre: Centre, named: str) -> Told | ApiError:
         assert journey is not None
         assert person is not None
         told = PatientDay(
-            Person(
+            PatientOfDay(
                 patient_id,
                 person["name"],
                 person["masked_name"],
