@@ -30,12 +30,19 @@ def set_priority(
         return Refusal(RefusalCode.NO_SUCH_ENTRY, BuiltIn.SET_PRIORITY, journey.state)
     if entry.state not in definitions.live:
         return Refusal(RefusalCode.NOT_ALLOWED, BuiltIn.SET_PRIORITY, journey.state)
-    words = ": ".join(each for each in (BuiltIn.SET_PRIORITY, kind, reason) if each)
+    words = f"{BuiltIn.SET_PRIORITY}: {kind}: {reason}"
     after = replace(
         journey.with_entry(replace(entry, priority=priority.weight if priority else 0)),
         journey_version=journey.journey_version + 1,
     )
     return Decision(after, (), (EntryChange(queue_id, entry.state, entry.state, words),))
+
+
+def priority_said(words: str) -> tuple[str, str] | None:
+    """The kind and the reason of a priority, of the words of its row of history; None for another row."""
+    action, _, said = words.partition(": ")
+    kind, _, reason = said.partition(": ")
+    return (kind.strip(" :"), reason) if action == BuiltIn.SET_PRIORITY else None
 
 
 def move_entry(

@@ -28,6 +28,7 @@ from sync.central.records.journeys import mark_changed, patients_of_ended_days
 from sync.central.records.presses import delete_old_presses
 from sync.central.records.sessions import delete_ended_sessions
 from sync.central.records.shadow_words import delete_old_words
+from sync.central.records.sign_ins import delete_old_failures
 from sync.central.records.site import NoSite, read_site
 from sync.central.records.visit_tokens import delete_old_visit_tokens
 from sync.central.services.access_log import write_tallies
@@ -118,6 +119,7 @@ class Housekeeping:
             with self._centre.store.write(brief=True) as db:
                 delete_ended_sessions(db, now_ms)
                 delete_ended_account_tokens(db, now_ms)
+                delete_old_failures(db, now_ms)
                 delete_old_visit_tokens(db, now_ms)
                 delete_old_imports(db, now_ms)
                 delete_old_desk_cards(db, now_ms)

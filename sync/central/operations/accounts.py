@@ -20,9 +20,9 @@ from sync.central.records.sign_in_settings import (
 from sync.central.services.errors import ApiError
 from sync.central.services.people import (
     MAX_PERSON_NAME,
-    ChangePerson,
+    ChangeStaffMember,
     Invite,
-    Person,
+    StaffMember,
     change_person,
     invite,
     people,
@@ -43,7 +43,9 @@ def account_operations(centre: Centre, operator: Requester) -> dict[str, Telling
         return lambda arguments: _told(act(_account_id(centre, str(arguments["login"]))))
 
     def use(is_disabled: bool) -> Callable[[str], object]:
-        return lambda account_id: change_person(centre, operator, account_id, ChangePerson(is_disabled=is_disabled))
+        return lambda account_id: change_person(
+            centre, operator, account_id, ChangeStaffMember(is_disabled=is_disabled)
+        )
 
     return {
         "accounts": lambda _: AboutNobody(people(centre)),
@@ -75,7 +77,7 @@ def _account_id(centre: Centre, typed: str) -> str:
 def _told(found: object) -> Telling:
     if isinstance(found, ApiError):
         raise ControlError(found.message)
-    assert found is None or isinstance(found, Person | msgspec.Struct)
+    assert found is None or isinstance(found, StaffMember | msgspec.Struct)
     return AboutNobody(found)
 
 

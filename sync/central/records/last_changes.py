@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sync.central.records.entries import entry_of_row
+from sync.central.records.person_names import person_of, who_of
 from sync.central.store.transactions import ReadTransaction
 from sync.journey.model import QueueEntry
 
@@ -34,12 +35,12 @@ class LastChange:
 def standing_entry(db: ReadTransaction, queue_id: str) -> StandingEntry | None:
     """An entry as it stands; None for an unknown one."""
     row = db.row(
-        "select e.*, h.who, h.happened_ms, k.name as kiosk from entries e"
+        f"select e.*, {who_of('h')}, h.happened_ms, k.name as kiosk from entries e"  # noqa: S608
         " left join entry_history h on h.queue_id = e.queue_id"
         " and (h.change, h.position) = (select c.change, c.position from entry_history c"
         " where c.queue_id = e.queue_id and (c.previous is null or c.previous <> c.new)"
         " order by c.change desc, c.position desc limit 1)"
-        " left join kiosks k on k.kiosk_id = h.who where e.queue_id = :queue_id",
+        f" left join kiosks k on k.kiosk_id = h.who{person_of('h')} where e.queue_id = :queue_id",
         queue_id=queue_id,
     )
     if row is None:
@@ -53,12 +54,12 @@ def last_change_after(db: ReadTransaction, patient_id: str, change: int) -> Last
     """The last change of a patient with a change number above this one; None where there is none."""
     after = {"patient_id": patient_id, "change": change}
     moved = db.row(
-        "select change, action, who, recorded_ms from transitions"
-        " where patient_id = :patient_id and change > :change order by change desc, position limit 1",
+        f"select t.change, t.action, {who_of('t')}, t.recorded_ms from transitions t{person_of('t')}"  # noqa: S608
+        " where t.patient_id = :patient_id and t.change > :change order by t.change desc, t.position limit 1",
         **after,
     )
     entered = db.row(
-        "select h.change, h.action_id, h.reason, h.who, h.recorded_ms from entry_history h"
+        f"select h.change, h.action_id, h.reason, {who_of('h')}, h.recorded_ms from entry_history h{person_of('h')}"  # noqa: S608
         " join entries e on e.queue_id = h.queue_id where e.patient_id = :patient_id and h.change > :change"
         " order by h.change desc, h.position limit 1",
         **after,

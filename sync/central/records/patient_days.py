@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sync.central.records.person_names import person_of, who_of
 from sync.central.store.transactions import ReadTransaction
 
 _MOST_ROWS = 500  # of a day's history, the newest
@@ -26,7 +27,10 @@ class JourneyRow:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """A change of an entry. `previous` is None where the entry was opened. The exam is the entry's present one."""
+    """A change of an entry. `previous` is None where the entry was opened. The exam is the entry's present one.
+
+    `action` is the type of the action that changed it; None where it was none, such as an import.
+    """
 
     change: int
     action_id: str | None
@@ -41,6 +45,7 @@ class EntryRow:
     exam_id: str
     exam_title: str
     queue_number: str
+    action: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,9 @@ class VisitOfDay:
 def journey_rows_since(db: ReadTransaction, patient_id: str, since_ms: int) -> list[JourneyRow]:
     """A patient's newest transitions since a moment, oldest first."""
     rows = db.rows(
-        "select t.change, t.action_id, t.from_state, t.to_state, t.action, t.trigger_type, t.who, k.name as kiosk,"
-        " t.happened_ms, t.recorded_ms, t.time_quality from transitions t left join kiosks k on k.kiosk_id = t.source"
+        "select t.change, t.action_id, t.from_state, t.to_state, t.action, t.trigger_type,"  # noqa: S608
+        f" {who_of('t')}, k.name as kiosk, t.happened_ms, t.recorded_ms, t.time_quality from transitions t"
+        f" left join kiosks k on k.kiosk_id = t.source{person_of('t')}"
         " where t.patient_id = :patient_id and t.happened_ms >= :since_ms"
         " order by t.change desc, t.position desc limit :most",
         patient_id=patient_id,
@@ -70,10 +76,12 @@ def journey_rows_since(db: ReadTransaction, patient_id: str, since_ms: int) -> l
 def entry_rows_since(db: ReadTransaction, patient_id: str, site_day: str, since_ms: int) -> list[EntryRow]:
     """The newest changes since a moment of a patient's entries of a day, oldest first."""
     rows = db.rows(
-        "select h.change, h.action_id, h.queue_id, h.previous, h.new, h.reason, h.who, k.name as kiosk, h.happened_ms,"
-        " h.recorded_ms, e.exam_id, x.title, e.queue_number from entries e"
+        "select h.change, h.action_id, h.queue_id, h.previous, h.new, h.reason,"  # noqa: S608
+        f" {who_of('h')}, k.name as kiosk, h.happened_ms,"
+        " h.recorded_ms, e.exam_id, x.title, e.queue_number, a.action_type from entries e"
         " join entry_history h on h.queue_id = e.queue_id join exams x on x.exam_id = e.exam_id"
-        " left join kiosks k on k.kiosk_id = h.who"
+        " left join kiosks k on k.kiosk_id = h.who left join actions a on a.action_id = h.action_id"
+        f"{person_of('h')}"
         " where e.patient_id = :patient_id and e.site_day = :site_day and h.happened_ms >= :since_ms"
         " order by h.change desc, h.position desc limit :most",
         patient_id=patient_id,

@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sync.central.records.entry_marks import NoteMark, PriorityMark
+from sync.central.records.person_names import person_of, who_of
 from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, Writing, each_of
 from sync.journey.model import Decision, Journey, PatientId
@@ -104,7 +105,7 @@ def undoable_presses(db: ReadTransaction, patient_ids: Collection[str]) -> dict[
     """
     names, parameters = each_of("patient", patient_ids)
     rows = db.rows(
-        "select p.queue_id, p.action_id, p.action, p.who, p.at_ms from presses p"  # noqa: S608
+        f"select p.queue_id, p.action_id, p.action, {who_of('p')}, p.at_ms from presses p{person_of('p')}"  # noqa: S608
         " join journeys j on j.patient_id = p.patient_id and j.site_day = p.site_day"
         f" where p.patient_id in {names} and p.queue_id is not null and p.undone_ms is null"
         " and (p.holds_version = j.journey_version or exists (select 1 from entry_marks m"

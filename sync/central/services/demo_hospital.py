@@ -19,7 +19,14 @@ _EXAMS = (
     {"exam_id": "desk", "title": "원무 창구", "public_label": "접수 창구", "room": "1층 로비", "minutes": 4},
     {"exam_id": "blood", "title": "혈액 검사", "public_label": "채혈실", "room": "2층 3번", "minutes": 5},
     {"exam_id": "xray", "title": "흉부 X선 촬영", "public_label": "영상 검사", "room": "지하 1층 2번", "minutes": 8},
-    {"exam_id": "heart", "title": "심장 초음파", "public_label": "초음파 검사", "room": "3층 5번", "minutes": 20},
+    {
+        "exam_id": "heart",
+        "title": "심장 초음파",
+        "public_label": "초음파 검사",
+        "room": "3층 5번",
+        "minutes": 20,
+        "order": "booking",
+    },
     {"exam_id": "eyes", "title": "안저 검사", "public_label": "안과 검사", "room": "3층 8번", "minutes": 12},
 )
 

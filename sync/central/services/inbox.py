@@ -13,7 +13,6 @@ from sync.central.records.kiosks import kiosk_names
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
-from sync.central.services.bodies import Name
 from sync.central.services.errors import NO_CASE, ApiError
 from sync.central.services.foresee_case import foresee
 from sync.central.services.inbox_views import case_page, case_view, settled_page
@@ -21,7 +20,7 @@ from sync.central.services.lists import FIRST, Page
 from sync.central.services.named_patients import named_patients
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
-from sync.central.services.requests import ActionRequest
+from sync.central.services.requests import MAX_ID, ActionRequest
 from sync.central.services.settle_case import SettledCase, settle_in_action
 from sync.central.services.settlement import Settlement
 from sync.central.services.told import Told, told_of
@@ -32,12 +31,15 @@ _NOT_AFTER = ApiError("not_found", "after must name a case.")
 _CHANGED = ApiError("case_changed", "Settled now, the case would have another effect than the one that was seen.")
 
 
+Given = Annotated[str, msgspec.Meta(max_length=MAX_ID)]
+
+
 class CasesAsked(Page, frozen=True, kw_only=True):
     """The open cases of a kiosk, of a code, and of those that wait for at least so many minutes; without them all."""
 
-    kiosk_id: Name | None = None
-    code: Name | None = None
-    minutes: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] | None = None
+    kiosk_id: Given | None = None
+    code: Given | None = None
+    minutes: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 0
 
 
 class CaseCount(msgspec.Struct, frozen=True):
@@ -125,7 +127,7 @@ def _changed_since(context: ActionContext, exception_id: str) -> ApiError | None
 
 
 def _filter(asked: CasesAsked, now_ms: int) -> CaseFilter:
-    before_ms = None if asked.minutes is None else now_ms - asked.minutes * MINUTE_MS
+    before_ms = now_ms - asked.minutes * MINUTE_MS if asked.minutes else None
     return CaseFilter(asked.kiosk_id, asked.code, before_ms)
 
 

@@ -28,9 +28,10 @@ from sync.central.services.told import Told
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.staff_changes import priority_said
 
 
-class Person(msgspec.Struct, frozen=True):
+class PatientOfDay(msgspec.Struct, frozen=True):
     """A patient. `other_ids` are those of records that were merged into this one."""
 
     patient_id: str
@@ -52,7 +53,8 @@ class DayVisit(msgspec.Struct, frozen=True):
 
 class EntryEvent(msgspec.Struct, frozen=True):
     """What a change did to an entry. `previous` is null where it was opened. The same state twice: the entry stayed in
-    its state, and something else of it changed, which `reason` names.
+    its state, and something else of it changed, which `reason` names. `priority_kind` is that of a priority that was
+    given; empty for any other change.
     """
 
     queue_id: str
@@ -62,6 +64,7 @@ class EntryEvent(msgspec.Struct, frozen=True):
     previous: str | None
     new: str
     reason: str
+    priority_kind: str
 
 
 class DayEvent(msgspec.Struct, frozen=True):
@@ -94,7 +97,7 @@ class PatientDay(msgspec.Struct, frozen=True):
     `cards` is the number of cards that are bound to the patient, `cases` are the open cases about the patient.
     """
 
-    person: Person
+    person: PatientOfDay
     journey_state: str
     journey_version: int
     appointments: list[AppointmentDetail]
@@ -120,7 +123,7 @@ def patient_day(centre: Centre, named: str) -> Told | ApiError:
         assert journey is not None
         assert person is not None
         told = PatientDay(
-            Person(
+            PatientOfDay(
                 patient_id,
                 person["name"],
                 person["masked_name"],
@@ -182,7 +185,7 @@ def _event(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str) 
     by = doer(first.who, first.kiosk)
     return DayEvent(
         first.action_id,
-        moves[0].action if moves else changes[0].reason,
+        moves[0].action if moves else changes[0].action or changes[0].reason,
         moves[0].trigger_type if moves else None,
         moves[0].from_state if moves else None,
         moves[-1].to_state if moves else None,
@@ -198,6 +201,7 @@ def _event(moves: Sequence[JourneyRow], changes: Sequence[EntryRow], zone: str) 
 
 def _entry_events(changes: Iterable[EntryRow]) -> Iterable[EntryEvent]:
     for each in changes:
+        kind, reason = priority_said(each.reason) or ("", each.reason)
         yield EntryEvent(
             each.queue_id,
             each.exam_id,
@@ -205,5 +209,6 @@ def _entry_events(changes: Iterable[EntryRow]) -> Iterable[EntryEvent]:
             each.queue_number,
             each.previous,
             each.new,
-            each.reason,
+            reason,
+            kind,
         )

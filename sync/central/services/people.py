@@ -49,7 +49,7 @@ _PRINTABLE = {"printable": True}
 PersonName = Annotated[str, Meta(min_length=1, max_length=MAX_PERSON_NAME, extra=_PRINTABLE)]
 
 
-class Person(msgspec.Struct, frozen=True):
+class StaffMember(msgspec.Struct, frozen=True):
     """A person who may sign in. Times are UTC ms.
 
     `has_password`: the person has chosen one; a code waits where not. `by_provider`: single sign-on is linked.
@@ -84,7 +84,7 @@ class Invitation(msgspec.Struct, frozen=True):
 class People(msgspec.Struct, frozen=True):
     """All people, by their login names, and the invitations. `now_ms` is the centre's time."""
 
-    people: tuple[Person, ...]
+    people: tuple[StaffMember, ...]
     invitations: tuple[Invitation, ...]
     now_ms: int
 
@@ -104,7 +104,7 @@ class Invite(msgspec.Struct, frozen=True):
     name: Annotated[str, Meta(max_length=MAX_PERSON_NAME, extra=_PRINTABLE)] = ""
 
 
-class ChangePerson(msgspec.Struct, frozen=True):
+class ChangeStaffMember(msgspec.Struct, frozen=True):
     """What changes of a person; what is left out stays."""
 
     name: PersonName | UnsetType = UNSET
@@ -159,7 +159,7 @@ def withdraw_code(centre: Centre, by: Requester, code_id: str) -> Withdrawn | Ap
     return Withdrawn(code_id)
 
 
-def change_person(centre: Centre, by: Requester, account_id: str, wanted: ChangePerson) -> Person | ApiError:
+def change_person(centre: Centre, by: Requester, account_id: str, wanted: ChangeStaffMember) -> StaffMember | ApiError:
     """Changes name, duties or use of an account. Other duties, or none of its use, end its sessions."""
     if wanted.duties is not UNSET and not wanted.duties:
         return _NO_DUTY
@@ -186,7 +186,7 @@ def change_person(centre: Centre, by: Requester, account_id: str, wanted: Change
         return _person(db, after, now_ms)
 
 
-def unlock(centre: Centre, by: Requester, account_id: str) -> Person | ApiError:
+def unlock(centre: Centre, by: Requester, account_id: str) -> StaffMember | ApiError:
     """Ends the waits after wrong passwords of a person."""
     now_ms = centre.clock()
     with centre.store.write(brief=True) as db:
@@ -238,7 +238,7 @@ def end_sessions(
     return EndedOfPerson(ended)
 
 
-def _changed(before: Account, wanted: ChangePerson, now_ms: int) -> Account:
+def _changed(before: Account, wanted: ChangeStaffMember, now_ms: int) -> Account:
     name = before.name if wanted.name is UNSET else wanted.name.strip()
     duties = before.duties if wanted.duties is UNSET else frozenset(wanted.duties)
     disabled_ms = before.disabled_ms
@@ -266,10 +266,10 @@ def _what_changed(before: Account, after: Account) -> list[tuple[str, dict[str, 
     return found
 
 
-def _person(db: ReadTransaction, account: Account, now_ms: int) -> Person:
+def _person(db: ReadTransaction, account: Account, now_ms: int) -> StaffMember:
     codes = [each for each in account_codes(db, now_ms) if each.account_id == account.account_id]
     until_ms = read_failures(db, of_account(account.login).whose, now_ms).until_ms
-    return Person(
+    return StaffMember(
         account.account_id,
         account.login,
         account.name,

@@ -13,12 +13,12 @@ from sync.central.services import people as services
 from sync.central.services.bodies import Body, read_members
 from sync.central.services.errors import ApiError
 from sync.central.services.people import (
-    ChangePerson,
+    ChangeStaffMember,
     EndedOfPerson,
     Invite,
     People,
-    Person,
     ShownCode,
+    StaffMember,
     Withdrawn,
 )
 from sync.central.services.told import AboutNobody
@@ -55,17 +55,17 @@ def accounts_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     @api.patch(_OF_ONE)
     @endpoint(
         "Change a person's account",
-        Person,
+        StaffMember,
         "not_found",
         "not_applicable",
         "last_administrator",
-        body=_body(ChangePerson),
+        body=_body(ChangeStaffMember),
     )
-    def change(sender: Bearer, wanted: ChangePerson, account_id: str) -> AboutNobody | ApiError:
+    def change(sender: Bearer, wanted: ChangeStaffMember, account_id: str) -> AboutNobody | ApiError:
         return _told(services.change_person(centre, requester_of(sender), account_id, wanted))
 
     @api.post(f"{_OF_ONE}unlock/")
-    @endpoint("End a person's waits after wrong passwords", Person, "not_found")
+    @endpoint("End a person's waits after wrong passwords", StaffMember, "not_found")
     def unlock(sender: Bearer, account_id: str) -> AboutNobody | ApiError:
         return _told(services.unlock(centre, requester_of(sender), account_id))
 

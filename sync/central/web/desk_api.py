@@ -62,7 +62,7 @@ class RegisterPerson(ActionBody, frozen=True, kw_only=True):
     exam_id: Name | None = None
 
 
-class ChangePerson(ActionBody, frozen=True, kw_only=True):
+class ChangeDetails(ActionBody, frozen=True, kw_only=True):
     """What changes of a patient. A member that is left out stays; an empty birth date is removed."""
 
     name: Name | None = None
@@ -193,7 +193,7 @@ def _add_people(api: Blueprint, centre: Centre, endpoints: Endpoints) -> None:
         ChangedPerson,
         Role.STAFF,
         duty=Duty.RECEPTION,
-        body=endpoints.action(CHANGE, members(ChangePerson)),
+        body=endpoints.action(CHANGE, members(ChangeDetails)),
         refuses=("unknown_patient", *OF_AN_ACTION),
     )
     def change(sender: Bearer, wanted: ActionRequest, patient_id: str) -> Answer:

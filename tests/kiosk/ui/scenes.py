@@ -271,8 +271,9 @@ def hidden(counter: StagedCounter) -> Screen:
 
 def for_the_desk(state: DeskState, refused: str | None = None) -> Scene:
     """A card for the desk."""
+    left_s = None if state is DeskState.READY else 40.0
     return lambda counter: counter.show(
-        replace(counter.attract(), screen=ScreenKind.DESK_CARD, desk_card=state, reason=refused, remaining_s=40.0)
+        replace(counter.attract(), screen=ScreenKind.DESK_CARD, desk_card=state, reason=refused, remaining_s=left_s)
     )
 
 

@@ -7,7 +7,14 @@ from msgspec.structs import replace
 
 from sync.journey.model import Decision, Exam, ExamId, Journey, QueueId, Refusal, RefusalCode
 from sync.journey.rules import is_legal
-from sync.journey.staff_changes import call_again, in_line_of, move_entry, set_priority, with_booking_at
+from sync.journey.staff_changes import (
+    call_again,
+    in_line_of,
+    move_entry,
+    priority_said,
+    set_priority,
+    with_booking_at,
+)
 from sync.journey.take_back import before
 from sync.journey.undo import undo
 
@@ -135,3 +142,10 @@ def test_a_called_patient_is_called_again_and_nothing_changes():
     ]
     assert isinstance(call_again(RULES, IN_X, ONE), Refusal)
     assert isinstance(call_again(RULES, CALLED, NONE), Refusal)
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("emergency", "fever: 40"), ("elderly", ""), ("", "a mistake"), ("", "")])
+def test_the_row_of_a_priority_says_kind_and_reason_again(kind: str, reason: str):
+    words = given(IN_X, kind, reason).entry_changes[0].reason
+    assert priority_said(words) == (kind, reason)
+    assert priority_said("called the wrong one: twice") is None

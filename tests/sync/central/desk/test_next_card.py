@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.cards import CardHash
+from sync.central.records.desk_cards import KEPT_MS, delete_old_desk_cards
 from sync.ids import new_id
 from sync.protocol import CallRefused, DeskWord
 from tests.sync.central.centre import Centre, card
@@ -179,3 +180,14 @@ def test_a_word_that_is_not_whole_is_refused(kiosk: DeskKiosk, more: dict):
     refused = kiosk.tell(DeskWord.CARD, **{"ask_id": new_id(), **more})
     assert isinstance(refused, CallRefused)
     assert refused.code == "malformed"
+
+
+def test_waits_of_the_day_before_are_deleted(desk: Desk, kiosk: DeskKiosk, centre: Centre):
+    desk.await_card(kiosk.kiosk_id)
+    centre.clock.now_ms += KEPT_MS
+    kiosk.call()
+    latest = desk.await_card(kiosk.kiosk_id)["ask_id"]
+    centre.clock.now_ms += 1
+    with centre.store.write() as db:
+        delete_old_desk_cards(db, centre.clock())
+    assert [row["ask_id"] for row in centre.rows("select ask_id from desk_cards")] == [latest]

@@ -60,8 +60,9 @@ class Marked:
         self.queue_id = self.state_of(ANNA)["queue_details"][0]["queue_id"]
         self.binding_id = self.value("select binding_id from bindings where patient_id = :id", ANNA)
         self.cases[ANNA] = new_id()
+        detail = {"appointment_id": "of-another-day", "queue_id": self.queue_id, "patient_ids": [BORIS]}
         with self.centre.store.write() as db:
-            case = NewCase(BOOKING_MOVED, None, {"queue_id": self.queue_id, "patient_ids": [BORIS]}, ANNA)
+            case = NewCase(BOOKING_MOVED, None, detail, ANNA)
             open_case(db, self.cases[ANNA], case, self.centre.clock())
         self.forget()
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sync.journey.model import STAFF
-from tests.sync.central.centre import Centre, patient
-from tests.sync.central.imports.rows import sent, taken
+from tests.sync.central.centre import DAY, Centre, patient
+from tests.sync.central.imports.rows import sent, take, taken
 
 ANNA = patient(1)
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -67,3 +67,30 @@ def test_the_patients_in_line_are_found_without_a_walk_over_all_entries(centre: 
         " and state in ('waiting', 'called') order by patient_id"
     )
     assert "entries_of_line" in plan[0]["detail"]
+
+
+def test_a_line_that_stands_by_booking_from_now_on_is_sorted_so_and_back_again(waiting: Centre):
+    def stands() -> list[int]:
+        return [row["line_ms"] - row["opened_ms"] for row in waiting.rows("select line_ms, opened_ms from entries")]
+
+    assert stands() == [0]
+    taken(waiting, sent("exams", exam_id="blood", order="booking"))
+    assert stands() == [30 * 60_000], "booked for half past nine, and came at nine"
+    taken(waiting, sent("exams", exam_id="blood", room="4"))
+    assert stands() == [30 * 60_000], "what a row leaves out stays"
+    taken(waiting, sent("exams", exam_id="blood", order=None))
+    assert stands() == [0]
+    assert waiting.do("check")["ok"]
+
+
+def test_another_time_of_the_booking_is_another_place_in_a_line_by_booking(waiting: Centre):
+    taken(waiting, sent("exams", exam_id="blood", order="booking"))
+    booking = {"appointment_id": f"{DAY}-{ANNA}-blood", "scheduled_at": f"{DAY}T11:00"}
+    taken(waiting, sent("appointments", **booking))
+    (row,) = waiting.rows("select line_ms - opened_ms as after_ms from entries")
+    assert row == {"after_ms": 120 * 60_000}
+
+
+def test_an_order_of_another_name_is_refused(waiting: Centre):
+    (answer,) = take(waiting, sent("exams", exam_id="blood", order="alphabet"))
+    assert "order" in str(answer.refused)

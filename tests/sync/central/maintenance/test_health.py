@@ -131,7 +131,7 @@ def test_an_unknown_state_is_inconsistent(waiting: Centre):
 def test_a_transition_that_the_rules_cannot_leave_is_illegal(waiting: Centre, row):
     health = break_it(
         waiting,
-        f"insert into transitions values (9999, 0, '{ANNA}', null, 0, null, {row}, 'x', '{{}}', 0, 0, 'received')",
+        f"insert into transitions values (9999, 0, '{ANNA}', null, 0, null, {row}, 'x', 'x', '{{}}', 0, 0, 'received')",
     )
     assert [found["rows"] for found in health["illegal_transitions"]] == [1]
 

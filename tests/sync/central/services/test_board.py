@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
+import threading
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +22,8 @@ from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF, PatientId
 from tests.sync.central.board_client import BoardClient
 from tests.sync.central.centre import DAY, Centre, patient
+from tests.sync.central.databases import POSTGRESQL, Database
+from tests.sync.central.online import PATIENCE_S
 from tests.sync.central.statements import counting
 
 EXAMS = ("blood", "desk", "xray")
@@ -259,3 +264,25 @@ def test_no_number_of_patients_changes_the_number_of_statements(centre: Centre):
         for _ in range(50):
             feed.board(EXAMS)
     assert len([each for each in said if "from entries e" in each]) == 1, "one change is read once"
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("database", [POSTGRESQL], indirect=True)
+def test_a_change_at_another_service_of_the_database_wakes_the_boards(centre: Centre, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    shutil.copy(centre.parts.keys.path, tmp_path / "other")
+    other = Centre(tmp_path / "other", filled=False, database=Database(centre.url, tmp_path / "other"))
+    feed, woken = BoardFeed(other.parts), threading.Event()
+    leave = feed.open(woken.set)
+    try:
+        version = feed.board(("blood",)).version
+        wait_in_line(centre, 1)
+        assert woken.wait(PATIENCE_S)
+        while (found := feed.since(version, ("blood",))).told is None:
+            woken.clear()
+            assert woken.wait(PATIENCE_S)
+        update = msgspec.json.decode(bytes(found.told.value))
+        assert [row["patient_id"] for row in update["rows"]] == ["P01"]
+    finally:
+        leave()
+        other.store.close()

@@ -61,7 +61,7 @@ def test_the_timeline_says_what_happened_when_and_by_whom(centre: Centre):
     assert change_entry(centre.parts, NURSE, queue, change).done
     timeline = day(centre)["timeline"]
     assert [each["action"] for each in timeline] == [
-        *("scan_nfc", "register", "confirm_arrival", "call_patient", "mark_no_show", "has gone to eat"),
+        *("scan_nfc", "register", "confirm_arrival", "call_patient", "mark_no_show", "change_entry"),
     ]
     arrival, called, delayed = timeline[2], timeline[3], timeline[5]
     assert (arrival["by_kind"], arrival["from_state"], arrival["to_state"]) == ("patient", "REGISTERED", "WAITING")

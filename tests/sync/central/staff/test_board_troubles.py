@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Dialog, Route, expect
 
 from tests.sync.central.online import Online
 from tests.sync.central.staff.ward import PATIENCE_MS, Wire, board, clear, number, waiting
@@ -50,6 +50,28 @@ def test_the_picture_is_printed_with_its_time_while_there_is_no_connection(onlin
         expect(screen.page.locator("#printed")).to_contain_text("As of 9:0")
         expect(screen.row(patient_id)).to_be_visible()
         expect(screen.next).to_be_hidden()
+
+
+def test_the_browser_asks_before_the_picture_is_left(online: Online, browser: Browser):
+    waiting(online)
+    wire = Wire()
+    with board(browser, online, wire=wire) as screen:
+        asked: list[str] = []
+
+        def stay(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.dismiss()
+
+        screen.page.on("dialog", stay)
+        screen.next.click()  # browsers ask only where somebody has pressed something
+        expect(screen.hand.locator("li")).to_have_count(1)
+        wire.cut()
+        expect(screen.next).to_have_attribute("aria-disabled", "true")
+        screen.page.evaluate("setTimeout(() => location.assign('/staff/sign-in'))")
+        while not asked:
+            screen.page.wait_for_timeout(20)
+        assert asked == ["beforeunload"]
+        assert screen.page.url.endswith("/staff/board")
 
 
 def test_a_press_whose_answer_is_lost_is_shown_and_asked_again_as_the_same(online: Online, browser: Browser):

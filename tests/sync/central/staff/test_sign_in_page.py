@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sync.central.records.duties import Duty
-from sync.central.services.people import ChangePerson, Invite, change_person, invite
+from sync.central.services.people import ChangeStaffMember, Invite, change_person, invite
 from sync.central.services.requester import Requester
 from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre
@@ -145,7 +145,7 @@ def test_who_is_disabled_is_told_at_the_next_press(online: Online, browser: Brow
     who = person(online)
     with signed_in(browser, online, who, "/staff/me", locale="en-US") as page:
         expect(page.locator("#sessions li")).to_have_count(1)
-        change_person(online.centre.parts, _OPERATOR, who.account_id, ChangePerson(is_disabled=True))
+        change_person(online.centre.parts, _OPERATOR, who.account_id, ChangeStaffMember(is_disabled=True))
         page.locator("#current").fill(PASSWORD)
         page.locator("#password").fill(NEW_PASSWORD)
         page.locator("#password-form button.primary").click()

@@ -24,7 +24,7 @@ class Board:
 
     def __init__(self, page: Page, by: str) -> None:
         self.page = page
-        self.by = by  # the name of the person in the history
+        self.by = by  # the person's name
 
     def row(self, patient_id: str) -> Locator:
         """The row of a patient, in whatever list it stands."""
@@ -154,7 +154,7 @@ def board(
         page.add_init_script(f"localStorage.setItem('nk-board', {kept})")
         page.goto(f"http://{online.host}/staff/board")
         page.locator("#board[data-drawn]:not(.moved)").wait_for()
-        yield Board(page, who.login)
+        yield Board(page, who.name)
 
 
 def waiting(online: Online, many: int = 1) -> list[str]:

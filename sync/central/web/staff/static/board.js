@@ -14,7 +14,7 @@ import { Lists } from "./board_lists.js";
 import { Menu } from "./board_menu.js";
 import { NextCalls } from "./board_next.js";
 import { NOTHING, pictureOf, updated, viewOf } from "./board_model.js";
-import { mayBeCalled, offerNamed } from "./board_offers.js";
+import { isUndoable, mayBeCalled, offerNamed } from "./board_offers.js";
 import { Presses } from "./board_presses.js";
 import { refusalWords } from "./board_refusals.js";
 import { nameOf } from "./board_row.js";
@@ -26,13 +26,13 @@ import { ago, isoOf } from "./time.js";
 import { centreNow } from "./start.js";
 
 const TICK_MS = 10_000; // the minutes of the rows
+const OTHERS_FIRST = ["entry_changed", "line_moved"]; // the patient is another person's now: the next key is not for them
 const board = document.getElementById("board");
 const rules = JSON.parse(board.dataset.rules);
 
 let exams = []; // all of the hospital
 let choice = { exams: [], room: "" };
 let picture = NOTHING;
-let view = viewOf(NOTHING, rules.groups);
 let awaySince = centreNow(); // null while the picture is live
 let channel = null;
 let frameAsked = 0;
@@ -88,7 +88,7 @@ function drawSoon() {
 function draw() {
   frameAsked = 0;
   if (picture === NOTHING) return;
-  view = viewOf(picture, rules.groups);
+  const view = viewOf(picture, rules.groups);
   const isOff = awaySince !== null;
   const focus = focusNow();
   const hasMoved = lists.draw(view, {
@@ -176,17 +176,19 @@ function keyExam() {
 function undoLast() {
   const done = presses.latest;
   if (!done) return say(_("There is nothing to undo."));
-  if (isAway()) return;
-  const press = { queueId: done.queueId, offer: { kind: "undo", name: "undo" }, who: done.who, command: undoCommand(done.id) };
-  presses.press({ ...press, undoes: done.id, at: clockNow() });
+  undoPress(done);
 }
 
 function begin(row, offer, command, undoes) {
   const isSent = presses.press({ queueId: row.queue_id, offer, who: nameOf(row), command, at: clockNow(), undoes });
   hold.pass();
   nextCalls.pressed();
-  if (!isSent) complain(_("{who}: the hospital has not answered the press before. Please wait.", { who: nameOf(row) }));
+  if (!isSent) complainOfWait(nameOf(row));
   return isSent;
+}
+
+function complainOfWait(who) {
+  complain(_("{who}: the hospital has not answered the press before. Please wait.", { who }));
 }
 
 /** Whether nothing is sent, since there is no connection. Says so. */
@@ -197,16 +199,23 @@ function isAway() {
 }
 
 function tell(press, answer) {
-  if (press.undoes && answer?.code === "not_undoable") presses.forget(press.undoes);
+  if (press.undoes && ["not_undoable", "not_found"].includes(answer?.code)) presses.forget(press.undoes);
+  if (OTHERS_FIRST.includes(answer?.code)) selection.drop(press.queueId);
   if (!answer?.ok) return complain(refusalWords(press, answer));
-  const more = press.undoes ? undefined : { label: _("Undo"), key: "U", onclick: () => undoPress(press) };
+  const more = press.undoes || !isUndoable(press.offer) ? undefined : { label: _("Undo"), key: "U", onclick: () => undoPress(press) };
   endSaid();
-  endSaid = say(doneWords(press.offer, press.who), { more });
+  endSaid = say(doneWords(press.offer, press.who, examOf(press.command)), { more });
 }
 
 function undoPress({ id, queueId, who }) {
   if (isAway()) return;
-  presses.press({ queueId, offer: { kind: "undo", name: "undo" }, who, command: undoCommand(id), undoes: id, at: clockNow() });
+  const press = { queueId, offer: { kind: "undo", name: "undo" }, who, command: undoCommand(id), undoes: id, at: clockNow() };
+  if (!presses.press(press)) complainOfWait(who);
+}
+
+/** The exam to which a command moves a patient; undefined for others. */
+function examOf({ body }) {
+  return exams.find(({ exam_id: id }) => id === body?.exam_id)?.title;
 }
 
 function clockNow() {
@@ -220,6 +229,7 @@ function rowOf(id) {
 function goTo(patientId) {
   const row = [...picture.rows.values()].find(({ patient_id: id }) => id === patientId);
   if (row) selection.focus(row.queue_id);
+  else selection.drop();
   day.open(patientId);
 }
 
@@ -227,7 +237,7 @@ function goTo(patientId) {
 
 async function choose() {
   const chosen = await askChoice(exams, choice, roomsOf(exams));
-  if (chosen === null) return;
+  if (chosen === null) return picture === NOTHING && sayNoExam();
   choice = chosen;
   keepChoice(choice);
   showChoice();
@@ -235,9 +245,15 @@ async function choose() {
   channel.send("watch", { exams: choice.exams });
 }
 
+function sayNoExam() {
+  document.getElementById("loading").textContent = _("No exam is chosen yet. Choose the exams and the room of this screen.");
+}
+
 function showChoice() {
   const room = choice.room ? _("My room: {room}", { room: choice.room }) : _("No room chosen: calls go to the room of the exam");
   document.getElementById("place").textContent = room;
+  const shown = new URLSearchParams(choice.exams.map((id) => ["exam_id", id]));
+  document.getElementById("worklist").href = `/staff/worklist?${shown}`;
 }
 
 function watch() {
@@ -248,6 +264,11 @@ function watch() {
 function sayWhen() {
   const words = _("As of {time}. It may be out of date after that.", { time: clock(isoOf(awaySince ?? centreNow())) });
   document.getElementById("printed").textContent = words;
+}
+
+// Without a connection, who leaves the page loses the picture: the browser asks first.
+function keepPicture(event) {
+  if (awaySince !== null && picture !== NOTHING) event.preventDefault();
 }
 
 async function start() {
@@ -282,5 +303,7 @@ document.getElementById("choose").addEventListener("click", choose);
 document.getElementById("undo-last").addEventListener("click", undoLast);
 document.getElementById("print").addEventListener("click", () => window.print());
 window.addEventListener("beforeprint", sayWhen);
+window.addEventListener("beforeunload", keepPicture);
+document.addEventListener("signed-out", () => window.removeEventListener("beforeunload", keepPicture));
 setInterval(drawSoon, TICK_MS);
 start();

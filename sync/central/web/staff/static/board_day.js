@@ -3,7 +3,7 @@
 import { h } from "/page/dom.js";
 import { _, clock, language, ngettext } from "/page/words.js";
 import { get } from "./api.js";
-import { actionWord, bookingWord, journeyWord, stateWord } from "./board_words.js";
+import { actionWord, bookingWord, journeyWord, kindWord, stateWord } from "./board_words.js";
 
 /** The panel. It shows one patient, and asks again when the board says that something of them has changed. */
 export class Day {
@@ -94,14 +94,14 @@ function bookingLine({ scheduled_at: at, exam_name: exam, status }) {
   return h("li", {}, `${clock(at) || _("Any time today")} ${exam}: ${bookingWord(status)}`);
 }
 
-function eventLine({ action, entries, by, where, happened_at: at }) {
+function eventLine({ action, entries, by, by_kind: kind, where, happened_at: at }) {
   const who = [by, where].filter((each, place, all) => each && all.indexOf(each) === place).join(", ");
   const what = entries.map(changeWords).join("; ");
-  return h("li", {}, h("time", { datetime: at }, clock(at)), ` ${actionWord(action)} `, h("small", {}, [what, who].filter(Boolean).join(" – ")));
+  return h("li", {}, h("time", { datetime: at }, clock(at)), ` ${actionWord(action, kind)} `, h("small", {}, [what, who].filter(Boolean).join(" – ")));
 }
 
-function changeWords({ queue_number: number, exam_name: exam, previous, new: next, reason }) {
+function changeWords({ queue_number: number, exam_name: exam, previous, new: next, reason, priority_kind: kind }) {
   const change = previous === next ? "" : stateWord(next);
   const why = reason && reason !== actionWord(reason) ? "" : reason; // a press names itself as the reason
-  return [`${number} ${exam}`, [change, why].filter(Boolean).join(", ")].filter(Boolean).join(": ");
+  return [`${number} ${exam}`, [change, kind && kindWord(kind), why].filter(Boolean).join(", ")].filter(Boolean).join(": ");
 }

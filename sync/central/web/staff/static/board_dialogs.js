@@ -13,6 +13,7 @@ export function askReason(row, offer) {
     title: `${labelOf(offer)}: ${nameOf(row)}`,
     fields: [{ name: "reason", label: _("Reason"), value: "", max: MOST.reason, required: true }],
     confirm: labelOf(offer),
+    leave: _("Go back"), // a second "Cancel" would be taken for the press itself
     kind: "danger",
   });
 }

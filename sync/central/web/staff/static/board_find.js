@@ -74,10 +74,17 @@ export class Find {
     } else if (step && buttons.length) {
       const to = buttons.indexOf(document.activeElement) + step;
       (buttons[to] ?? this.text).focus();
+    } else if (isLetter(event) && buttons.includes(event.target)) {
+      event.stopPropagation(); // it would act on the chosen row, which is another patient
+      return;
     } else return;
     event.preventDefault();
     event.stopPropagation();
   }
+}
+
+function isLetter({ key, ctrlKey, metaKey, altKey }) {
+  return key.length === 1 && !"/?".includes(key) && !ctrlKey && !metaKey && !altKey;
 }
 
 // A patient's id may look like a card. So a card is asked for where no patient was found.

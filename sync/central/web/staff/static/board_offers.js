@@ -39,6 +39,11 @@ export function offerNamed(row, rules, kind, name) {
   return offersOf(row, rules).find((offer) => offer.kind === kind && offer.name === name);
 }
 
+/** Whether a press can be taken back. Another call was heard: nobody can take that back. */
+export function isUndoable({ kind }) {
+  return kind !== "again";
+}
+
 /** Whether the rules let the patient be called now. */
 export function mayBeCalled(row, rules) {
   return row.actions.some((action) => rules.calls.includes(action));

@@ -1,6 +1,8 @@
 // A press becomes one command of the centre, whatever happens on the way. It is shown as pending until the centre has
 // answered. Where the answer is lost, the same command goes again with the same id; an old one goes nowhere.
 
+import { isUndoable } from "./board_offers.js";
+
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000]; // between the tries; the last one again and again
 const FRESH_MS = 60_000; // a press that is older may no longer be what anybody wants
 const SEEN_MS = 2_000; // the picture of the board follows the answer within this time
@@ -44,9 +46,10 @@ export class Presses {
     return this.#open.size > 0;
   }
 
-  /** Sends a press, unless the entry waits for another one. Returns whether it was sent. */
+  /** Sends a press, unless the entry waits for another one. An undo waits for no picture. Returns whether it was sent. */
   press({ queueId, offer, who, command, at, undoes }) {
-    if (this.#open.has(queueId)) return false;
+    const before = this.#open.get(queueId);
+    if (before && !(undoes && before.state === "settling")) return false;
     const made = { id: this.newId(), row: this.rowOf(queueId), madeAt: this.now(), state: "sent" };
     const press = { ...made, queueId, offer, who, command, at, undoes };
     this.#open.set(queueId, press);
@@ -95,7 +98,7 @@ export class Presses {
 
   #remember({ id, queueId, offer, who, undoes }) {
     this.#done = this.#done.filter((done) => done.id !== undoes);
-    if (!undoes) this.#done.push({ id, queueId, offer, who });
+    if (!undoes && isUndoable(offer)) this.#done.push({ id, queueId, offer, who });
   }
 
   /** What cannot be taken back any more is offered no more. */

@@ -24,6 +24,13 @@ export class Selection {
     this.mark();
   }
 
+  /** Chooses nobody, where this entry is the chosen one; without an id, whoever that is. */
+  drop(id = this.#id) {
+    if (id !== this.#id) return;
+    this.#id = "";
+    this.mark();
+  }
+
   /** Moves to a neighbour of the chosen row, and into sight. */
   move(step) {
     const rows = this.#rows();

@@ -34,7 +34,7 @@ const PRESSES = {
   "change waiting": { label: N_("Back to the line"), key: "b", done: N_("{who}: back in the line.") },
   "change delayed": { label: N_("Delay"), key: "l", done: N_("{who}: delayed.") },
   "again again": { label: N_("Call again"), key: "a", done: N_("{who}: called again.") },
-  "move move": { label: N_("Move to another exam"), key: "v", done: N_("{who}: moved.") },
+  "move move": { label: N_("Move to another exam"), key: "v", done: N_("{who}: moved to {exam}.") },
   "priority priority": { label: N_("Priority"), key: "p", done: N_("{who}: priority changed.") },
   "note note": { label: N_("Note"), key: "t", done: N_("{who}: note saved.") },
   "next next": { label: N_("Call next"), key: "n", done: N_("{who}: called.") },
@@ -108,17 +108,17 @@ export function keyOf({ kind, name }) {
   return PRESSES[`${kind} ${name}`]?.key ?? "";
 }
 
-/** What is said when a press is done. `who` is the patient. */
-export function doneWords({ kind, name }, who) {
+/** What is said when a press is done. `who` is the patient, `exam` where a move leads. */
+export function doneWords({ kind, name }, who, exam) {
   const known = PRESSES[`${kind} ${name}`];
-  return known ? _(known.done, { who }) : _("{who}: done.", { who });
+  return known ? _(known.done, { who, exam }) : _("{who}: done.", { who });
 }
 
 /** The keys of all presses, as [kind, name] by key. */
 export const KEYS = new Map(Object.entries(PRESSES).map(([press, { key }]) => [key, press.split(" ")]));
 
-/** The words for what happened: the name of an action of patients or staff. */
-export const actionWord = (action) => word(HAPPENED, action);
+/** The words for what happened: the name of an action of patients or staff. Staff who receive a patient hold no card to a kiosk. */
+export const actionWord = (action, by = "") => (action === "scan_nfc" && by === "staff" ? _("Received by staff") : word(HAPPENED, action));
 
 function word(table, name) {
   return table[name] ? _(table[name]) : name;

@@ -9,9 +9,9 @@ let made = 0;
  * Asks, and returns the values of the fields by name; null where the person cancels.
  *
  * `fields`: `{name, label, kind: "text"|"password"|"date"|"area"|"choice"|"check"|"radio", value, choices: [[value, label]], hint, required,
- * max}`. `content` are elements above them. `check(values)` returns a sentence that stops the answer, or nothing.
+ * max}`. `content` are elements above them. `leave` is the word on the button that answers nothing. `check(values)` returns a sentence that stops the answer, or nothing.
  */
-export function ask({ title, text, content = [], fields = [], confirm, kind = "primary", check }) {
+export function ask({ title, text, content = [], fields = [], confirm, leave, kind = "primary", check }) {
   const id = `dialog-${(made += 1)}`;
   const controls = fields.map((each) => control(each, `${id}-${each.name}`));
   const fault = h("p", { class: "notice bad", role: "alert", hidden: true });
@@ -23,7 +23,7 @@ export function ask({ title, text, content = [], fields = [], confirm, kind = "p
     content,
     controls.map((each) => each.element),
     fault,
-    h("div", { class: "buttons" }, h("button", { class: kind }, confirm ?? _("OK")), h("button", { type: "button", "data-cancel": true }, _("Cancel"))),
+    h("div", { class: "buttons" }, h("button", { class: kind }, confirm ?? _("OK")), h("button", { type: "button", "data-cancel": true }, leave ?? _("Cancel"))),
   );
   const dialog = h("dialog", { "aria-labelledby": id }, form);
   const before = document.activeElement;

@@ -5,6 +5,7 @@ import { _ } from "/page/words.js";
 import { show } from "./dialog.js";
 
 const KEPT = "nk-keys";
+const SIGNS = { ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
 const keys = [];
 let isOff = kept() === "off"; // the single keys, for a person whose voice or tool types letters (WCAG 2.2, 2.1.4)
 
@@ -31,8 +32,13 @@ function byPlace({ key: text, code }) {
   return /^Key[A-Z]$/.test(code) ? code.slice(3).toLowerCase() : text;
 }
 
+/** A key as it stands on the keyboard. */
+function signOf(name) {
+  return name.split("+").map((part) => SIGNS[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join(" ");
+}
+
 function list() {
-  const rows = keys.map(({ name, what }) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, name)), h("td", {}, what)));
+  const rows = keys.map(({ name, what }) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, signOf(name))), h("td", {}, what)));
   const box = h("input", { type: "checkbox", checked: !isOff, onchange: () => keep(!box.checked) });
   const single = h("p", {}, h("label", {}, box, _("Single keys do something")));
   show({ title: _("Keys"), content: [single, h("table", {}, h("tbody", {}, rows))] });

@@ -50,5 +50,5 @@ export function live(path, { hear, follow = () => {} }) {
 
 function away(since) {
   banner.hidden = false;
-  banner.textContent = _("No connection to the centre since {time}. What you see is from then. Nothing is sent.", { time: clock(isoOf(since)) });
+  banner.textContent = _("No connection to the centre since {time}. What you see is from then. Nothing new is sent.", { time: clock(isoOf(since)) });
 }

@@ -49,6 +49,8 @@ export function onSubmit(form, fault, path, read, done) {
     form.ariaBusy = "false";
     if (answer.ok) return done(answer.body, body);
     complain(fault, said(answer));
+    const wrong = answer.code === "wrong_password" && form.querySelector("[autocomplete=current-password]");
+    if (wrong) wrong.select(); // the next try replaces it
   };
 }
 
