@@ -141,6 +141,14 @@ def test_signing_out_leads_to_the_sign_in_and_back_leads_nowhere(online: Online,
         page.wait_for_url("**/staff/sign-in**")
 
 
+def test_signing_out_leaves_no_patient_on_another_page_of_the_browser(online: Online, browser: Browser):
+    with signed_in(browser, online, person(online), "/staff/desk") as page:
+        other = page.context.new_page()
+        other.goto(f"http://{online.host}/staff/me")
+        other.locator("#sign-out").click()
+        page.wait_for_url("**/staff/sign-in")
+
+
 def test_who_is_disabled_is_told_at_the_next_press(online: Online, browser: Browser):
     who = person(online)
     with signed_in(browser, online, who, "/staff/me", locale="en-US") as page:

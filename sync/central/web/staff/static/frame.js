@@ -28,7 +28,7 @@ pages.addEventListener("message", leave);
 
 function leave() {
   const button = document.getElementById("sign-out");
-  if (button) location.replace(button.dataset.then);
+  if (button) location.assign(button.dataset.then);
 }
 
 // The picture stays, and may be read and printed. A person signs in and comes back to this page.
