@@ -78,6 +78,8 @@ def test_a_wrong_password_and_a_lock_are_said(online: Online, browser: Browser):
             with page.expect_response("**/sign-in/"):
                 page.locator("#sign-in button.primary").click()
         says(page, "The login name or the password is wrong.")
+        page.keyboard.type("x")
+        expect(page.locator("#password")).to_have_value("x")  # the next try replaces the wrong one
         page.locator("#sign-in button.primary").click()
         says(page, "Please wait 1 min")
         assert faults(page) == []

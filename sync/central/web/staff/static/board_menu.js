@@ -2,10 +2,9 @@
 
 import { h } from "/page/dom.js";
 import { offersOf } from "./board_offers.js";
-import { keyOf, labelOf } from "./board_words.js";
+import { actionWord, keyOf, labelOf } from "./board_words.js";
 import { nameOf } from "./board_row.js";
 import { clock } from "./time.js";
-import { _ } from "/page/words.js";
 
 /**
  * The menu, in an element of the page. `choose` gets the entry's id and the chosen offer, `closed` the id when the focus has
@@ -70,7 +69,7 @@ export class Menu {
 function item(offer, { undo }) {
   const key = keyOf(offer);
   const isUndo = offer.kind === "undo" && undo;
-  const whose = isUndo && h("small", {}, _("{by}, {time}", { by: undo.by, time: clock(undo.at) }));
+  const whose = isUndo && h("small", {}, [actionWord(undo.action), undo.by, clock(undo.at)].filter(Boolean).join(", "));
   const data = { "data-kind": offer.kind, "data-name": offer.name, "data-key": key };
   return h("button", { type: "button", role: "menuitem", tabindex: "-1", ...data }, labelOf(offer), whose, key && h("kbd", {}, key.toUpperCase()));
 }
