@@ -7,7 +7,7 @@ from sync.central.records.entries import entry_of_row, line_order
 from sync.central.records.person_names import person_of, who_of
 from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, any_of, each_of
-from sync.journey.model import QueueEntry
+from sync.journey.model import BuiltIn, QueueEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,12 @@ _SELECT = (
     " m.priority_kind, m.priority_reason, m.note"
     " from entries e join patients p on p.patient_id = e.patient_id join journeys j on j.patient_id = e.patient_id"
     " join exams x on x.exam_id = e.exam_id left join appointments a on a.appointment_id = e.appointment_id"
-    " left join entry_history h on h.queue_id = e.queue_id and h.change = (select max(c.change) from entry_history c"
-    " where c.queue_id = e.queue_id and (c.previous is null or c.previous <> c.new))"
+    " left join entry_history h on h.queue_id = e.queue_id and h.change = coalesce("
+    # An entry that an undo has put back is in its state since it came there first.
+    "(select max(c.change) from entry_history c"
+    " where c.queue_id = e.queue_id and (c.previous is null or c.previous <> c.new)"
+    f" and c.new = e.state and c.reason <> '{BuiltIn.UNDO}'), (select max(c.change) from entry_history c"
+    " where c.queue_id = e.queue_id and (c.previous is null or c.previous <> c.new)))"
     " left join kiosks k on k.kiosk_id = h.who left join entry_marks m on m.queue_id = e.queue_id" + person_of("h")
 )
 # The ended entries of a day with their place among those of their exam: the last change comes first. It is left open.

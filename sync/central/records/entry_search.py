@@ -12,6 +12,7 @@ from sync.journey.queue_numbers import queue_numbers_of
 from sync.text import fold
 
 _LONGEST = 1000
+_DIGITS_OF_A_NUMBER = 4
 _MOST_WORDS = 8  # the words of a text that are looked for in a name
 
 
@@ -84,7 +85,7 @@ def _listed(row: Row) -> ListedEntry:
 def meaning(text: str, *, by_name: bool, by_number: bool = True) -> tuple[str, dict[str, str]]:
     """The SQL condition that an entry `e` of a patient `p` is what a person means by a text, and its parameters.
 
-    Without `by_number` the patient alone is compared.
+    Without `by_number` the patient alone is compared. Digits alone are those of a queue number of any prefix.
     """
     folded = fold(text)
     # A hyphen alone names nobody. SQLite refuses a pattern of 50,000 bytes, and nobody types a thousand letters.
@@ -94,6 +95,9 @@ def meaning(text: str, *, by_name: bool, by_number: bool = True) -> tuple[str, d
     for place, number in enumerate(queue_numbers_of(folded) if by_number else ()):
         terms.append(f"e.queue_number = :number{place} or e.label_aliases like :alias{place}")
         parameters |= {f"number{place}": number, f"alias{place}": f'%"{number}"%'}
+    if by_number and folded.isdecimal() and len(folded) <= _DIGITS_OF_A_NUMBER:  # the digits of a number alone
+        terms.append("e.queue_number like :digits")
+        parameters["digits"] = f"%-{int(folded):03d}"
     if by_name:
         words = {f"word{place}": f"% {_literal(word)}%" for place, word in enumerate(folded.split()[:_MOST_WORDS])}
         terms.append(" and ".join(f"' ' || p.name_folded like :{word} escape '\\'" for word in words))

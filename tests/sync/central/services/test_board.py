@@ -18,6 +18,7 @@ from sync.central.services.merge import merge
 from sync.central.services.perform_action import perform
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.undo_press import undo_press
 from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF, PatientId
 from tests.sync.central.board_client import BoardClient
@@ -75,6 +76,19 @@ def test_a_row_names_the_person_who_called_the_patient_and_the_time(centre: Cent
     assert (row["state"], row["room"], row["by"], row["by_kind"]) == ("called", "7", "Nurse Kim", "staff")
     assert row["since"] == f"{DAY}T09:01:01+09:00"
     assert row["actions"] == ["start_exam", "mark_no_show", "cancel_appointment"]
+
+
+def test_an_undo_gives_back_who_has_called_and_when(centre: Centre):
+    wait_in_line(centre, 1)
+    press(centre, 1, "call_patient", room="7")
+    called = rows(BoardFeed(centre.parts))["P01"]
+    centre.clock.now_ms += 60_000
+    press(centre, 1, "start_exam")
+    centre.clock.now_ms += 60_000
+    started = rows(BoardFeed(centre.parts))["P01"]["undo"]["action_id"]
+    assert undo_press(centre.parts, NURSE, ActionRequest("undo_press", new_id(), {"undoes": started})).done
+    row = rows(BoardFeed(centre.parts))["P01"]
+    assert (row["state"], row["since"], row["by"]) == ("called", called["since"], called["by"])
 
 
 def test_the_last_press_on_an_entry_can_be_undone_until_something_newer_happens(centre: Centre):

@@ -24,13 +24,14 @@ def look_for(screen: Board, text: str) -> None:
     screen.press("Enter")
 
 
-@pytest.mark.parametrize("by", ["number", "name", "id", "card"])
+@pytest.mark.parametrize("by", ["number", "digits", "name", "id", "card"])
 def test_a_patient_is_found_and_the_row_is_chosen(online: Online, browser: Browser, by: str):
     _, patient_id = waiting(online, 2)
     which = int(patient_id.removeprefix("P"))
     label = number(online, patient_id)
     texts = {
         "number": label.replace("-", "").lower(),
+        "digits": str(int(label.split("-")[1])),
         "name": f"환자{which:02d}",
         "id": patient_id,
         "card": card(which),

@@ -146,3 +146,14 @@ def test_the_day_names_a_priority_in_words_and_whom_staff_have_received(online: 
         screen.press("d")
         expect(day).to_contain_text("Received by staff")
         expect(day).not_to_contain_text("Held the card")
+
+
+def test_the_usual_press_of_another_rooms_patient_has_no_colour(online: Online, browser: Browser):
+    first, second = waiting(online, 2)
+    online.act(online.staff, "call_patient", patient_id=first, room="Room 2")
+    with board(browser, online, room="Room 3", locale="en-US") as screen:
+        screen.is_next(number(online, second))
+        screen.press("n")
+        screen.has(second, "Start")
+        expect(screen.row(second).get_by_role("button", name="Start")).to_have_class("usual")
+        expect(screen.row(first).get_by_role("button", name="Start")).not_to_have_class("usual")

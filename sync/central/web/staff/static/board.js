@@ -76,7 +76,7 @@ function show(next, news) {
 }
 
 function follow({ open, since }) {
-  if (open) return;
+  if (open) return hold.moved(); // the words about the cut have gone, and all rows with them
   awaySince ??= since;
   drawSoon();
 }
@@ -112,7 +112,8 @@ function draw() {
 function itemOf(row, isNext, isOff) {
   const press = presses.about(row.queue_id);
   const isMine = choice.room !== "" && row.room === choice.room;
-  return { row, press, pressed: press?.state, isNext, isMine, isOff, since: ago(rules.groups[row.state] === "line" ? row.opened_at : row.since) };
+  const isElsewhere = choice.room !== "" && !isMine && rules.groups[row.state] === "at_hand"; // another room's patient
+  return { row, press, pressed: press?.state, isNext, isMine, isElsewhere, isOff, since: ago(rules.groups[row.state] === "line" ? row.opened_at : row.since) };
 }
 
 /** Lets a screen reader say whom the key of the next call means now, where others have changed that. */

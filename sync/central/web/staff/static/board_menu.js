@@ -2,10 +2,9 @@
 
 import { h } from "/page/dom.js";
 import { offersOf } from "./board_offers.js";
-import { keyOf, labelOf } from "./board_words.js";
+import { actionWord, keyOf, labelOf } from "./board_words.js";
 import { nameOf } from "./board_row.js";
 import { clock } from "./time.js";
-import { _ } from "/page/words.js";
 
 /**
  * The menu, in an element of the page. `choose` gets the entry's id and the chosen offer, `closed` the id when the focus has
@@ -27,7 +26,7 @@ export class Menu {
   open(row, rules, opener) {
     this.#id = row.queue_id;
     this.#element.setAttribute("aria-label", nameOf(row));
-    this.#element.replaceChildren(...offersOf(row, rules).map((offer) => item(offer, row)));
+    this.#element.replaceChildren(titleOf(row), ...offersOf(row, rules).map((offer) => item(offer, row)));
     this.#element.showPopover();
     place(this.#element, opener.getBoundingClientRect());
     this.#element.querySelector("button")?.focus();
@@ -67,10 +66,15 @@ export class Menu {
   }
 }
 
+// The menu may lie on the row: it says itself whose it is. A screen reader has that as its label.
+function titleOf(row) {
+  return h("p", { class: "whose", "aria-hidden": "true" }, nameOf(row));
+}
+
 function item(offer, { undo }) {
   const key = keyOf(offer);
   const isUndo = offer.kind === "undo" && undo;
-  const whose = isUndo && h("small", {}, _("{by}, {time}", { by: undo.by, time: clock(undo.at) }));
+  const whose = isUndo && h("small", {}, [actionWord(undo.action), undo.by, clock(undo.at)].filter(Boolean).join(", "));
   const data = { "data-kind": offer.kind, "data-name": offer.name, "data-key": key };
   return h("button", { type: "button", role: "menuitem", tabindex: "-1", ...data }, labelOf(offer), whose, key && h("kbd", {}, key.toUpperCase()));
 }

@@ -7,10 +7,10 @@ import { _ } from "/page/words.js";
 
 /**
  * What a row is drawn of: the entry, the press that it waits for and how far that is (`pressed`), whether it is the next
- * one, whether the patient is in the own room, whether nothing can be sent, and how long the patient waits, or is
+ * one, whether the patient is in the own room or in another one, whether nothing can be sent, and how long the patient waits, or is
  * called, or in the exam.
  * @typedef {{row: object, press: object | undefined, pressed: string | undefined, isNext: boolean,
- *   isMine: boolean, isOff: boolean, since: string}} Item
+ *   isMine: boolean, isElsewhere: boolean, isOff: boolean, since: string}} Item
  */
 
 /** Whether two items look alike. */
@@ -20,6 +20,7 @@ export function isSame(one, other) {
     one.pressed === other.pressed &&
     one.isNext === other.isNext &&
     one.isMine === other.isMine &&
+    one.isElsewhere === other.isElsewhere &&
     one.isOff === other.isOff &&
     one.since === other.since
   );
@@ -88,6 +89,7 @@ function markCell(row, isUsual) {
   return [
     !isUsual && h("span", { class: "badge state" }, stateWord(row.state)),
     row.priority_kind && h("span", { class: `badge priority ${row.priority_kind}`, title: row.priority_reason }, "▲ ", kindWord(row.priority_kind)),
+    row.priority_reason && h("span", { class: "why" }, row.priority_reason),
     ...(row.others ?? []).map(otherBadge),
     row.note && h("span", { class: "note", title: row.note }, row.note),
   ];
@@ -98,10 +100,10 @@ function otherBadge({ exam_name: exam, state, room }) {
   return h("span", { class: "badge other" }, _("also {place}: {state}", { place, state: stateWord(state) }));
 }
 
-function drawButtons(cell, { row, press, isOff }, rules) {
+function drawButtons(cell, { row, press, isElsewhere, isOff }, rules) {
   if (press) return fillCell(cell, [h("span", { class: "wait" }, waitWords(press))]);
   if (offersOf(row, rules).length === 0) return fillCell(cell, []);
-  const presses = buttonsOf(row, rules).map((offer, index) => pressButton(offer, index === 0 && offer.kind === "act", row, isOff));
+  const presses = buttonsOf(row, rules).map((offer, index) => pressButton(offer, index === 0 && offer.kind === "act" && !isElsewhere, row, isOff));
   const name = _("More for {who}", { who: nameOf(row) });
   const more = h("button", { type: "button", class: "more", "data-press": "more", "aria-haspopup": "menu", "aria-label": name }, "⋯");
   return fillCell(cell, [...presses, more]);

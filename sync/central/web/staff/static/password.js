@@ -50,7 +50,9 @@ export function onSubmit(form, fault, path, read, done) {
     if (answer.ok) return done(answer.body, body);
     complain(fault, said(answer));
     const wrong = answer.code === "wrong_password" && form.querySelector("[autocomplete=current-password]");
-    if (wrong) wrong.select(); // the next try replaces it
+    if (!wrong) return;
+    wrong.focus();
+    wrong.select(); // the next try replaces it
   };
 }
 
