@@ -415,7 +415,7 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
         db.execute("update journeys set state = 'CALLED' where patient_id = 'D-1001'")
         db.execute(
             "insert into transitions values (9999, 0, 'D-1001', null, 0, null, 'PAYMENT', 'CALLED', 'fly', 'nfc_tag',"
-            " 'x', '{}', 0, 0, 'received')"
+            " 'x', 'x', '{}', 0, 0, 'received')"
         )
     store.close()
     said = shell("check", code=1)

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from sync.central.operations.catalog import operations
+from sync.central.records.accounts import Account, add_account
+from sync.central.records.duties import Duty
 from sync.central.records.bindings import end_binding, hashes_of_binding
 from sync.central.records.card_blocks import begin_block
 from sync.central.records.cases import NewCase, open_case
@@ -217,6 +219,26 @@ def webhook_dead(centre: Centre, _: Path) -> None:
 
 
 # The running service has a clock of its own, which `clock --believe` sets: see test_timekeeper.
+def account_invite(centre: Centre, _: Path) -> Row:
+    code_id = centre.do("account-invite", duties=["reception"])["code_id"]
+    return {"kind": "account", "detail": {"did": "invite", "code_id": code_id, "duties": ["reception"]}}
+
+
+def with_account(op: str, did: str, *, is_disabled: bool = False) -> Callable[[Centre, Path], Row]:
+    """An operation on the account of a person."""
+
+    def run(centre: Centre, _: Path) -> Row:
+        now_ms = centre.clock()
+        disabled_ms = now_ms if is_disabled else None
+        account = Account(new_id(), "lee.sy", "이서윤", frozenset({Duty.RECEPTION}), now_ms, disabled_ms=disabled_ms)
+        with centre.store.write() as db:
+            add_account(db, account)
+        centre.do(op, login=account.login)
+        return {"kind": "account", "detail": {"did": did, "account": account.login}}
+
+    return run
+
+
 ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "enroll-code": enroll_code,
     "kiosks": nothing("kiosks"),
@@ -261,6 +283,13 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "webhook-dead": webhook_dead,
     "webhook-retry": of_a_webhook("retry"),
     "shadow": nothing("shadow"),
+    "accounts": nothing("accounts"),
+    "account-invite": account_invite,
+    "account-disable": with_account("account-disable", "disable"),
+    "account-enable": with_account("account-enable", "enable", is_disabled=True),
+    "account-unlock": with_account("account-unlock", "unlock"),
+    "account-reset": with_account("account-reset", "reset"),
+    "sign-in-settings": nothing("sign-in-settings"),
 }
 
 
@@ -317,7 +346,7 @@ def test_a_check_lists_journeys_by_patient_and_transitions_by_state_and_action(c
         for position, (from_state, action, to_state, trigger) in enumerate(reversed(ILLEGAL)):
             db.execute(
                 "insert into transitions select 9000, :position, patient_id, visit_id, leg, null, :from_state,"
-                " :to_state, :action, :trigger, source, metadata, happened_ms, recorded_ms, time_quality"
+                " :to_state, :action, :trigger, source, who, metadata, happened_ms, recorded_ms, time_quality"
                 " from transitions limit 1",
                 {
                     "position": position,
