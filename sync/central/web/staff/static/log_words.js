@@ -101,8 +101,14 @@ export function whatOf({ kind, detail }) {
   return detail.count > 1 ? ngettext("{what} ({n} time)", "{what} ({n} times)", detail.count, { what }) : what;
 }
 
-/** Who it was. */
-export function whoOf(who) {
+/** Who it was: a person and a kiosk by name, and beside it by what the row has. `doers` are the names by that. */
+export function whoOf(who, doers) {
+  const name = Object.hasOwn(doers, who) && doers[who];
+  const written = writtenOf(who);
+  return name && name !== written ? `${name} (${written})` : written;
+}
+
+function writtenOf(who) {
   if (who === "centre") return _("The centre itself");
   if (who === "unknown") return _("Nobody known");
   const [role, ...rest] = who.split(":");
