@@ -122,3 +122,19 @@ def test_an_ended_session_asks_to_sign_in_and_leads_back(online: Online, browser
         assert dialog.get_by_role("link").get_attribute("href") == "/staff/sign-in?next=/staff/board"
         expect(screen.row(patient_id)).to_be_visible()
     assert online.centre.state(patient_id)["journey_state"] == "WAITING"
+
+
+def test_the_rows_that_move_up_when_the_connection_is_back_take_no_press_at_once(online: Online, browser: Browser):
+    waiting(online)
+    wire = Wire()
+    with board(browser, online, wire=wire, locale="en-US") as screen:
+        wire.cut()
+        expect(screen.page.locator("#connection")).to_be_visible(timeout=PATIENCE_MS)
+        screen.page.evaluate(
+            "() => { const board = document.querySelector('#board');"
+            " new MutationObserver(() => { window.hasRested ||= board.classList.contains('moved') })"
+            ".observe(board, { attributeFilter: ['class'] }) }"
+        )
+        wire.mend()
+        expect(screen.page.locator("#connection")).to_be_hidden(timeout=PATIENCE_MS)
+        screen.page.wait_for_function("window.hasRested")

@@ -76,7 +76,7 @@ function show(next, news) {
 }
 
 function follow({ open, since }) {
-  if (open) return;
+  if (open) return hold.moved(); // the words about the cut have gone, and all rows with them
   awaySince ??= since;
   drawSoon();
 }

@@ -26,7 +26,7 @@ export class Menu {
   open(row, rules, opener) {
     this.#id = row.queue_id;
     this.#element.setAttribute("aria-label", nameOf(row));
-    this.#element.replaceChildren(...offersOf(row, rules).map((offer) => item(offer, row)));
+    this.#element.replaceChildren(titleOf(row), ...offersOf(row, rules).map((offer) => item(offer, row)));
     this.#element.showPopover();
     place(this.#element, opener.getBoundingClientRect());
     this.#element.querySelector("button")?.focus();
@@ -64,6 +64,11 @@ export class Menu {
     const isLost = this.#element.contains(document.activeElement) || document.activeElement === document.body;
     if (id && isLost) this.closed(id);
   }
+}
+
+// The menu may lie on the row: it says itself whose it is. A screen reader has that as its label.
+function titleOf(row) {
+  return h("p", { class: "whose", "aria-hidden": "true" }, nameOf(row));
 }
 
 function item(offer, { undo }) {

@@ -17,7 +17,7 @@ const STATES = {
 };
 
 const BOOKINGS = {
-  booked: N_("Not here yet"),
+  booked: N_("Not in line yet"),
   arrived: N_("In the hospital"),
 };
 
