@@ -523,7 +523,7 @@ def test_a_settled_case_says_by_whom_how_and_why(online: Online):
     assert (after["settled_by"], after["settled_ms"]) == (who, scene.now_ms)
     assert msgspec.json.decode(after["settlement"]) == {"how": "discard", "reason": "was a test", "patient_id": None}
     detail = {"exception_id": case["exception_id"], "how": "discard"}
-    assert_audited(scene, who, "settle", detail, action_id=action_id)
+    assert_audited(scene, who, "settle", detail, patient_id=scene.patient_id, action_id=action_id)
     assert_answered(scene, action_id, "settle", "desk", "applied", patient_id=None)
 
 

@@ -41,6 +41,7 @@ export const KINDS = {
   "refused:enroll-code": N_("Refused: wrong code of a kiosk"),
   "refused:birth-date": N_("Refused: wrong birth date"),
   "refused:sign-in": N_("Refused: wrong login name or password"),
+  "refused:sign-on": N_("Refused: single sign-on did not hold, or gave no duty"),
   "refused:locked": N_("Refused: signing in is locked for a while"),
   "refused:account-code": N_("Refused: wrong code of an account"),
   "sign-in": N_("Signed in"),
