@@ -60,6 +60,7 @@ def copy_ticket(centre: Centre, requester: Requester, queue_id: str) -> Told | A
         secret = _new_code(db, centre, journey, entry, now_ms)
         detail = {"queue_id": queue_id, "code": bool(secret)}
         kind, patient_id = AuditKind.COPY_TICKET, journey.patient_id
+        db.asked_from = requester.address
         note(db, requester.who, kind, now_ms, patient_id=patient_id, detail=detail)
         ahead = people_before(db, centre.definitions, journey.site_day, entry)
         masked_name, language = name_and_language(db, patient_id)

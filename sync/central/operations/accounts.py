@@ -44,7 +44,7 @@ def account_operations(centre: Centre, operator: Requester) -> dict[str, Telling
 
     def use(is_disabled: bool) -> Callable[[str], object]:
         return lambda account_id: change_person(
-            centre, operator.who, account_id, ChangeStaffMember(is_disabled=is_disabled)
+            centre, operator, account_id, ChangeStaffMember(is_disabled=is_disabled)
         )
 
     return {
@@ -52,8 +52,8 @@ def account_operations(centre: Centre, operator: Requester) -> dict[str, Telling
         "account-invite": lambda arguments: _invite(centre, operator, arguments),
         "account-disable": of_one(use(True)),
         "account-enable": of_one(use(False)),
-        "account-unlock": of_one(lambda account_id: unlock(centre, operator.who, account_id)),
-        "account-reset": of_one(lambda account_id: reset_password(centre, operator.who, account_id)),
+        "account-unlock": of_one(lambda account_id: unlock(centre, operator, account_id)),
+        "account-reset": of_one(lambda account_id: reset_password(centre, operator, account_id)),
         "sign-in-settings": lambda arguments: _settings(centre, operator, arguments),
     }
 
@@ -63,7 +63,7 @@ def _invite(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -
     if len(name) > MAX_PERSON_NAME or not name.isprintable():
         raise ControlError(_NO_NAME)
     duties = tuple(Duty(each) for each in arguments["duties"])
-    return _told(invite(centre, operator.who, Invite(duties, name)))
+    return _told(invite(centre, operator, Invite(duties, name)))
 
 
 def _account_id(centre: Centre, typed: str) -> str:

@@ -26,7 +26,8 @@ def note(
     action_id: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Adds a row: who did what, about which patient or action."""
+    """Adds a row: who did what, about which patient or action, and from which address where a network asked for it."""
+    origin = {} if db.asked_from is None else {"from": db.asked_from}
     db.write(
         _NOTE,
         {
@@ -36,6 +37,6 @@ def note(
             "kind": str(kind),
             "patient_id": patient_id,
             "action_id": action_id,
-            "detail": msgspec.json.encode(detail or {}).decode(),
+            "detail": msgspec.json.encode({**origin, **(detail or {})}).decode(),
         },
     )

@@ -67,6 +67,12 @@ class Bearer(msgspec.Struct, frozen=True):
     idle_ms: int | None = None
 
     @property
+    def ends_ms(self) -> int | None:
+        """When the token ends by itself: its life is over, or nothing was pressed for too long. None: never."""
+        idle_ends_ms = None if self.idle_ms is None or self.seen_ms is None else self.seen_ms + self.idle_ms
+        return min((each for each in (self.expires_ms, idle_ends_ms) if each is not None), default=None)
+
+    @property
     def who(self) -> str:
         """The name of the bearer in history and audit, such as "staff:kim.mj" or "staff:Board (1a2b3c4d5e6f)".
 

@@ -108,6 +108,7 @@ def use_code(centre: Centre, passwords: Passwords, wanted: UseCode, visitor: Vis
         with centre.store.write(brief=True) as db:
             if not end_account_code(db, code.code_id):
                 return UNKNOWN
+            db.asked_from = visitor.address
             account = _with_password(db, centre, code, wanted, password_hash)
             return account if isinstance(account, ApiError) else begin(db, centre, account, visitor, "code")
     except sqlite3.IntegrityError:

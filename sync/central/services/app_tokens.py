@@ -38,6 +38,7 @@ def identify(centre: Centre, sender: Bearer, birth_date: str, address: str | Non
     """A patient's token for the bearer of a visit's who knows the birth date. It ends the one made so before."""
     now_ms, token_id = centre.clock(), id_of(sender.token_hash)
     with centre.store.write(brief=True) as db:
+        db.asked_from = address
         may_try = take_try(db, sender.token_hash)
         row = read_patient(db, sender.patient_id) if sender.patient_id else None
         known = (row["birth_date"] if row else None) or ""
@@ -54,10 +55,11 @@ def identify(centre: Centre, sender: Bearer, birth_date: str, address: str | Non
     return _NOT_IDENTIFIED
 
 
-def renew_app_token(centre: Centre, sender: Bearer) -> AppToken | ApiError:
+def renew_app_token(centre: Centre, sender: Bearer, address: str | None) -> AppToken | ApiError:
     """A newer token with as long a life. The sender's own is valid until its first use, and five minutes more."""
     now_ms = centre.clock()
     with centre.store.write(brief=True) as db:
+        db.asked_from = address
         made = renew(db, sender, now_ms)
         if made is None:
             return _REPLACED

@@ -9,7 +9,7 @@ import msgspec
 
 HEADER = ("at", "who", "kind", "patients", "from", "channel", "action_id", "detail", "block", "audit_id")
 BEGIN = "\ufeff"  # a spreadsheet reads UTF-8 by it
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠")  # East Asian sheets know wide signs too
 _OWN_COLUMNS = ("from", "channel")
 
 

@@ -51,7 +51,10 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class ActionContext(msgspec.Struct, frozen=True):
-    """One action inside its transaction. `found` is what the database said at its beginning."""
+    """One action inside its transaction. `found` is what the database said at its beginning.
+
+    The rows that its transaction adds to the audit name the address of the requester.
+    """
 
     centre: Centre
     db: WriteTransaction
@@ -59,6 +62,10 @@ class ActionContext(msgspec.Struct, frozen=True):
     requester: Requester
     request: ActionRequest
     now_ms: int
+
+    def __post_init__(self) -> None:
+        """Has the transaction name the address."""
+        self.db.asked_from = self.requester.address
 
     @property
     def site(self) -> SiteSettings:

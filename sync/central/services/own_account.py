@@ -90,12 +90,15 @@ def own_sessions(centre: Centre, sender: Bearer) -> OwnSessions | ApiError:
     return OwnSessions(id_of(sender.token_hash), tuple(found))
 
 
-def end_own_session(centre: Centre, sender: Bearer, session_id: str) -> EndedSessions | ApiError:
+def end_own_session(centre: Centre, sender: Bearer, session_id: str, address: str | None) -> EndedSessions | ApiError:
     """Ends a session of the person who is signed in, such as one at another desk."""
     if sender.account_id is None:
         return _NO_PERSON
     with centre.store.write(brief=True) as db:
-        ended = end_account_sessions(db, sender.account_id, centre.clock(), session_id=session_id)
+        now_ms, db.asked_from = centre.clock(), address
+        ended = end_account_sessions(db, sender.account_id, now_ms, session_id=session_id)
+        if ended:
+            note(db, sender.who, AuditKind.ACCOUNT, now_ms, detail={"did": "end-sessions", "ended": ended})
     return EndedSessions(ended) if ended else NO_SESSION
 
 
@@ -131,5 +134,6 @@ def change_password(
         changed = replace(now, password_hash=new_hash, password_ms=now_ms)
         change_account(db, changed)
         end_account_sessions(db, now.account_id, now_ms)
+        db.asked_from = visitor.address
         note(db, sender.who, AuditKind.ACCOUNT, now_ms, detail={"account": now.login, "did": "password"})
         return begin(db, centre, changed, visitor, "password")

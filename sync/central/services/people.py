@@ -31,6 +31,7 @@ from sync.central.records.duties import Duty, in_order
 from sync.central.records.sign_ins import browsers_of, forget_browsers, forget_failures, read_failures
 from sync.central.services.account_codes import made_code
 from sync.central.services.errors import ApiError
+from sync.central.services.requester import Requester
 from sync.central.services.sign_in_lock import of_account, of_browser, of_own_password
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
@@ -137,28 +138,28 @@ def people(centre: Centre) -> People:
     return People(found, invitations, now_ms)
 
 
-def invite(centre: Centre, who: str, wanted: Invite) -> ShownCode | ApiError:
+def invite(centre: Centre, by: Requester, wanted: Invite) -> ShownCode | ApiError:
     """Makes a code by which a person makes an account with these duties."""
     if not wanted.duties:
         return _NO_DUTY
     duties = frozenset(wanted.duties)
-    code, row = made_code(centre, None, wanted.name.strip(), duties, who)
+    code, row = made_code(centre, None, wanted.name.strip(), duties, by.who)
     with centre.store.write(brief=True) as db:
         add_account_code(db, row)
-        _note(db, centre, who, "invite", code_id=row.code_id, duties=in_order(duties))
+        _note(db, centre, by, "invite", code_id=row.code_id, duties=in_order(duties))
     return ShownCode(code, row.code_id, row.expires_ms)
 
 
-def withdraw_code(centre: Centre, who: str, code_id: str) -> Withdrawn | ApiError:
+def withdraw_code(centre: Centre, by: Requester, code_id: str) -> Withdrawn | ApiError:
     """Ends a code that nobody has used."""
     with centre.store.write(brief=True) as db:
         if not end_account_code(db, code_id):
             return NO_CODE
-        _note(db, centre, who, "withdraw-code", code_id=code_id)
+        _note(db, centre, by, "withdraw-code", code_id=code_id)
     return Withdrawn(code_id)
 
 
-def change_person(centre: Centre, who: str, account_id: str, wanted: ChangeStaffMember) -> StaffMember | ApiError:
+def change_person(centre: Centre, by: Requester, account_id: str, wanted: ChangeStaffMember) -> StaffMember | ApiError:
     """Changes name, duties or use of an account. Other duties, or none of its use, end its sessions."""
     if wanted.duties is not UNSET and not wanted.duties:
         return _NO_DUTY
@@ -181,11 +182,11 @@ def change_person(centre: Centre, who: str, account_id: str, wanted: ChangeStaff
             end_codes_of_account(db, account_id)
             forget_browsers(db, account_id)
         for did, detail in _what_changed(before, after):
-            _note(db, centre, who, did, account=after.login, **detail)
+            _note(db, centre, by, did, account=after.login, **detail)
         return _person(db, after, now_ms)
 
 
-def unlock(centre: Centre, who: str, account_id: str) -> StaffMember | ApiError:
+def unlock(centre: Centre, by: Requester, account_id: str) -> StaffMember | ApiError:
     """Ends the waits after wrong passwords of a person."""
     now_ms = centre.clock()
     with centre.store.write(brief=True) as db:
@@ -195,11 +196,11 @@ def unlock(centre: Centre, who: str, account_id: str) -> StaffMember | ApiError:
         locks = [of_account(account.login), of_own_password(account.login)]
         locks += [of_browser(each) for each in browsers_of(db, account_id)]
         forget_failures(db, [each.whose for each in locks])
-        _note(db, centre, who, "unlock", account=account.login)
+        _note(db, centre, by, "unlock", account=account.login)
         return _person(db, account, now_ms)
 
 
-def reset_password(centre: Centre, who: str, account_id: str, *, own: str | None = None) -> ShownCode | ApiError:
+def reset_password(centre: Centre, by: Requester, account_id: str, *, own: str | None = None) -> ShownCode | ApiError:
     """Takes a person's password away, ends the sessions, and makes a code by which the person chooses another one.
 
     `own` is the account of who asks: nobody takes the own password away.
@@ -213,16 +214,18 @@ def reset_password(centre: Centre, who: str, account_id: str, *, own: str | None
             return NO_ACCOUNT
         if account.issuer is not None:
             return _OF_A_PROVIDER
-        code, row = made_code(centre, account_id, account.name, account.duties, who)
+        code, row = made_code(centre, account_id, account.name, account.duties, by.who)
         change_account(db, replace(account, password_hash=None, password_ms=None))
         end_account_sessions(db, account_id, now_ms)
         forget_browsers(db, account_id)
         add_account_code(db, row)
-        _note(db, centre, who, "reset", account=account.login)
+        _note(db, centre, by, "reset", account=account.login)
     return ShownCode(code, row.code_id, row.expires_ms)
 
 
-def end_sessions(centre: Centre, who: str, account_id: str, session_id: str | None = None) -> EndedOfPerson | ApiError:
+def end_sessions(
+    centre: Centre, by: Requester, account_id: str, session_id: str | None = None
+) -> EndedOfPerson | ApiError:
     """Ends one session of a person, or all."""
     with centre.store.write(brief=True) as db:
         account = account_of_id(db, account_id)
@@ -231,7 +234,7 @@ def end_sessions(centre: Centre, who: str, account_id: str, session_id: str | No
         ended = end_account_sessions(db, account_id, centre.clock(), session_id=session_id)
         if session_id is not None and not ended:
             return NO_SESSION
-        _note(db, centre, who, "end-sessions", account=account.login, ended=ended)
+        _note(db, centre, by, "end-sessions", account=account.login, ended=ended)
     return EndedOfPerson(ended)
 
 
@@ -283,5 +286,6 @@ def _person(db: ReadTransaction, account: Account, now_ms: int) -> StaffMember:
     )
 
 
-def _note(db: WriteTransaction, centre: Centre, who: str, did: str, **detail: object) -> None:
-    note(db, who, AuditKind.ACCOUNT, centre.clock(), detail={"did": did, **detail})
+def _note(db: WriteTransaction, centre: Centre, by: Requester, did: str, **detail: object) -> None:
+    db.asked_from = by.address
+    note(db, by.who, AuditKind.ACCOUNT, centre.clock(), detail={"did": did, **detail})

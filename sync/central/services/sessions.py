@@ -27,10 +27,11 @@ def begin(centre: Centre, sender: Bearer) -> tuple[str, BegunSession]:
     return session, BegunSession(sender.role.value)
 
 
-def end(centre: Centre, session: str) -> EndedSession:
+def end(centre: Centre, session: str, address: str | None) -> EndedSession:
     """Ends a session. Its sockets close. A person is signed out."""
     now_ms = centre.clock()
     with centre.store.write(brief=True) as db:
+        db.asked_from = address
         sender = bearer_of_session(db, hash_of(session), now_ms)
         if sender is not None and sender.account_id is not None:
             sign_out(db, sender, now_ms)

@@ -26,7 +26,7 @@ from sync.central.records.sign_ins import forget_browser, is_known_browser, reme
 from sync.central.records.tokens import Bearer, hash_of, revoke
 from sync.central.services.errors import ApiError
 from sync.central.services.passwords import LONGEST, Passwords
-from sync.central.services.refused_access import NOBODY_KNOWN, note_refusal, origin_of
+from sync.central.services.refused_access import NOBODY_KNOWN, note_refusal
 from sync.central.services.sign_in_lock import (
     Guarded,
     TooMany,
@@ -111,8 +111,8 @@ def begin(db: WriteTransaction, centre: Centre, account: Account, visitor: Visit
         forget_browser(db, hash_of(visitor.browser))
     browser = secrets.token_urlsafe()
     remember_browser(db, hash_of(browser), account.account_id, now_ms)
-    detail = {"from": origin_of(visitor.address or ""), "by": way}
-    note(db, who_of(account), AuditKind.SIGN_IN, now_ms, detail=detail)
+    db.asked_from = visitor.address
+    note(db, who_of(account), AuditKind.SIGN_IN, now_ms, detail={"by": way})
     return Begun(session, browser, SignedIn(account.name, in_order(account.duties)))
 
 
@@ -132,9 +132,9 @@ def note_wrong(centre: Centre, account: Account | None, visitor: Visitor, *, beg
     who = who_of(account) if account else NOBODY_KNOWN
     note_refusal(centre, AuditKind.REFUSED_SIGN_IN, visitor.address, who)
     if begins_lock:
-        detail = {"from": origin_of(visitor.address or "")}
         with centre.store.write(brief=True) as db:
-            note(db, who, AuditKind.SIGN_IN_LOCKED, centre.clock(), detail=detail)
+            db.asked_from = visitor.address
+            note(db, who, AuditKind.SIGN_IN_LOCKED, centre.clock())
 
 
 def _note_locked(centre: Centre, account: Account | None, visitor: Visitor) -> None:

@@ -94,6 +94,7 @@ def finish(
         return _refused(centre, Trouble.PROVIDER, visitor)
     try:
         with centre.store.write(brief=True) as db:
+            db.asked_from = visitor.address
             account = _account(db, centre, provider, claims)
             if isinstance(account, Account):
                 return begin(db, centre, account, visitor, "provider"), attempt.next

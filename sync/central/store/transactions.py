@@ -119,6 +119,9 @@ class ReadTransaction:
 class WriteTransaction(ReadTransaction):
     """A transaction that writes. Its `news` are announced after the commit.
 
+    `asked_from` is the network address of whoever asked for it, which the rows of the audit name; None for a command,
+    and for what the centre does by itself.
+
     `writes_together`: `write` keeps the rows, and they are written together later.
     """
 
@@ -128,6 +131,7 @@ class WriteTransaction(ReadTransaction):
         """`seen` is the last change number at its begin, where it is beside transactions of other services."""
         super().__init__(connection)
         self.news: list[NewsItem] = []
+        self.asked_from: str | None = None
         self._seen = seen
 
     def demand_turn(self) -> None:

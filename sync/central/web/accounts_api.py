@@ -22,7 +22,7 @@ from sync.central.services.people import (
     Withdrawn,
 )
 from sync.central.services.told import AboutNobody
-from sync.central.web.endpoints import Endpoint, Endpoints
+from sync.central.web.endpoints import Endpoint, Endpoints, requester_of
 from sync.journey.model import Role
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -45,12 +45,12 @@ def accounts_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     @api.post("/invitations/")
     @endpoint("Invite a person by a one-time code", ShownCode, body=_body(Invite))
     def invite(sender: Bearer, wanted: Invite) -> AboutNobody | ApiError:
-        return _told(services.invite(centre, sender.who, wanted))
+        return _told(services.invite(centre, requester_of(sender), wanted))
 
     @api.delete("/codes/<code_id>/")
     @endpoint("Withdraw a code that nobody has used", Withdrawn, "not_found")
     def withdraw(sender: Bearer, code_id: str) -> AboutNobody | ApiError:
-        return _told(services.withdraw_code(centre, sender.who, code_id))
+        return _told(services.withdraw_code(centre, requester_of(sender), code_id))
 
     @api.patch(_OF_ONE)
     @endpoint(
@@ -62,27 +62,27 @@ def accounts_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         body=_body(ChangeStaffMember),
     )
     def change(sender: Bearer, wanted: ChangeStaffMember, account_id: str) -> AboutNobody | ApiError:
-        return _told(services.change_person(centre, sender.who, account_id, wanted))
+        return _told(services.change_person(centre, requester_of(sender), account_id, wanted))
 
     @api.post(f"{_OF_ONE}unlock/")
     @endpoint("End a person's waits after wrong passwords", StaffMember, "not_found")
     def unlock(sender: Bearer, account_id: str) -> AboutNobody | ApiError:
-        return _told(services.unlock(centre, sender.who, account_id))
+        return _told(services.unlock(centre, requester_of(sender), account_id))
 
     @api.post(f"{_OF_ONE}reset/")
     @endpoint("Take a person's password away, for a one-time code", ShownCode, "not_found", "not_applicable")
     def reset(sender: Bearer, account_id: str) -> AboutNobody | ApiError:
-        return _told(services.reset_password(centre, sender.who, account_id, own=sender.account_id))
+        return _told(services.reset_password(centre, requester_of(sender), account_id, own=sender.account_id))
 
     @api.delete(f"{_OF_ONE}sessions/")
     @endpoint("End all sessions of a person", EndedOfPerson, "not_found")
     def end_all(sender: Bearer, account_id: str) -> AboutNobody | ApiError:
-        return _told(services.end_sessions(centre, sender.who, account_id))
+        return _told(services.end_sessions(centre, requester_of(sender), account_id))
 
     @api.delete(f"{_OF_ONE}sessions/<session_id>/")
     @endpoint("End a session of a person", EndedOfPerson, "not_found")
     def end_one(sender: Bearer, account_id: str, session_id: str) -> AboutNobody | ApiError:
-        return _told(services.end_sessions(centre, sender.who, account_id, session_id))
+        return _told(services.end_sessions(centre, requester_of(sender), account_id, session_id))
 
     return api
 

@@ -94,17 +94,18 @@ class BearerConversation(ABC):
         return True
 
     def has_time(self) -> bool:
-        """Whether the token has not expired."""
-        return self.sender.expires_ms is None or self.centre.clock() < self.sender.expires_ms
+        """Whether the token has not ended by itself, as far as the socket knows. A press since may have put it off."""
+        ends_ms = self.sender.ends_ms
+        return ends_ms is None or self.centre.clock() < ends_ms
 
     def check_in_time(self) -> None:
-        """Has the conversation woken when the token is to be checked next: when it expires, at the latest."""
+        """Has the conversation woken when the token is to be checked next: when it ends by itself, at the latest."""
         self.socket.wake_within(self.patience_s())
 
     def patience_s(self) -> float:
         """The seconds after which the token is to be checked."""
-        expires_ms = self.sender.expires_ms
-        left_s = _CHECK_EVERY_S if expires_ms is None else (expires_ms - self.centre.clock()) / 1000
+        ends_ms = self.sender.ends_ms
+        left_s = _CHECK_EVERY_S if ends_ms is None else (ends_ms - self.centre.clock()) / 1000
         return min(_CHECK_EVERY_S, max(left_s, 0.0))
 
     def pong(self, _: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from sync.cards import holds_card
 from sync.central.centre import Centre
+from sync.central.records.duties import Duty
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
 from sync.central.services.bind_card import BINDING, BoundCard, bind_card
@@ -58,7 +59,7 @@ class NamedCard(Ending, frozen=True, kw_only=True):
 
 
 def card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
-    """The routes about cards under /api/v1/, which a staff token opens."""
+    """The routes about cards under /api/v1/, which the duty of reception opens."""
     api = Blueprint("cards", __name__, url_prefix="/api/v1")
 
     @api.post("/bindings/")
@@ -69,6 +70,7 @@ def card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         body=endpoints.action(BINDING, Body(BindCard, _binding)),
         status=HTTPStatus.CREATED,
         refuses=("unknown_patient", "unusable_card", "card_blocked", *OF_AN_ACTION),
+        duty=Duty.RECEPTION,
     )
     def bind(sender: Bearer, wanted: ActionRequest) -> Answer:
         answer = bind_card(centre, _at_the_desk(sender), str(wanted.named("patient_id")), wanted)
@@ -76,7 +78,12 @@ def card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
     @api.get("/patients/<patient_id>/bindings/")
     @endpoints.endpoint(
-        "List a patient's bindings", PatientBindings, Role.STAFF, query=Page, refuses=("unknown_patient", "not_found")
+        "List a patient's bindings",
+        PatientBindings,
+        Role.STAFF,
+        query=Page,
+        refuses=("unknown_patient", "not_found"),
+        duty=Duty.RECEPTION,
     )
     def bindings(_: Bearer, page: Page, patient_id: str) -> Told | ApiError:
         return list_bindings(centre, patient_id, page)
@@ -122,6 +129,7 @@ def _on_binding(centre: Centre, endpoints: Endpoints, on: _OnBinding) -> Callabl
         Role.STAFF,
         body=endpoints.action(on.action_type, Body(Ending, read_ending)),
         refuses=("unknown_patient", "not_found", *on.refuses, *OF_AN_ACTION),
+        duty=Duty.RECEPTION,
     )
     def view(sender: Bearer, wanted: ActionRequest, patient_id: str, binding_id: str) -> Answer:
         return on.act(centre, _at_the_desk(sender), patient_id, binding_id, wanted)
@@ -138,6 +146,7 @@ def _on_card(centre: Centre, endpoints: Endpoints, on: _OnCard) -> Callable[...,
         Role.STAFF,
         body=endpoints.action(on.action_type, Body(NamedCard, on.read)),
         refuses=(*on.refuses, *OF_AN_ACTION),
+        duty=Duty.RECEPTION,
     )
     def view(sender: Bearer, wanted: ActionRequest) -> Answer:
         return on.act(centre, _at_the_desk(sender), wanted)

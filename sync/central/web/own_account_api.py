@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from sync.central.centre import Centre
 from sync.central.network.web_settings import WebSettings
@@ -73,7 +73,7 @@ def own_account_api(
         "End one of one's sessions", EndedSessions, Role.STAFF, duty=ANY_DUTY, refuses=("not_applicable", "not_found")
     )
     def end_my_session(sender: Bearer, session_id: str) -> AboutNobody | ApiError:
-        return _about_nobody(end_own_session(centre, sender, session_id))
+        return _about_nobody(end_own_session(centre, sender, session_id, request.remote_addr))
 
     return api
 

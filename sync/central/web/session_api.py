@@ -51,7 +51,7 @@ def session_api(centre: Centre, endpoints: Endpoints, origins: Origins) -> Bluep
         session = cookie_session()
         if session is None:
             return respond_error(_NO_SESSION)
-        response = respond(200, publish(AboutNobody(end(centre, session))))
+        response = respond(200, publish(AboutNobody(end(centre, session, request.remote_addr))))
         response.delete_cookie(session_cookie(), **session_attributes())
         return response
 

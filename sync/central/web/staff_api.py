@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint
 
 from sync.central.centre import Centre
+from sync.central.records.duties import Duty
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
 from sync.central.services.bodies import ActionBody, Body, GivenReason, Name, read_members
@@ -39,7 +40,7 @@ class CorrectJourney(ActionBody, frozen=True, kw_only=True):
 
 
 def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
-    """The routes about a patient under /api/v1/patients/, which a staff token opens."""
+    """The routes about a patient under /api/v1/patients/, which a staff token opens. Reception merges records."""
     api = Blueprint("staff", __name__, url_prefix="/api/v1")
 
     @api.get("/patients/<patient_id>/history/")
@@ -56,6 +57,7 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         Role.STAFF,
         body=endpoints.action("merge", Body(MergeRecord, _merged_record)),
         refuses=("unknown_patient", "same_patient", "changed_meanwhile", *OF_AN_ACTION),
+        duty=Duty.RECEPTION,
     )
     def merge(sender: Bearer, wanted: ActionRequest, patient_id: str) -> Answer:
         return merge_patients(centre, requester_of(sender, "desk"), patient_id, wanted)

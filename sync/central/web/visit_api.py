@@ -45,7 +45,7 @@ def visit_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     @api.post("/token/renew/")
     @endpoints.endpoint("Get a newer token", AppToken, Role.PATIENT, refuses=("token_replaced",))
     def renew(sender: Bearer) -> AboutNobody | ApiError:
-        return _token(renew_app_token(centre, sender))
+        return _token(renew_app_token(centre, sender, request.remote_addr))
 
     return api
 

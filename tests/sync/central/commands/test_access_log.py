@@ -129,7 +129,7 @@ def test_a_chain_without_a_block_has_no_head(tmp_path: Path, capsys: pytest.Capt
 def test_an_export_has_all_rows_and_no_formula(shell: Shell, tmp_path: Path):
     shell.centre.open()
     with shell.centre.store.write() as db:
-        note(db, "=1+1", AuditKind.BIND, shell.centre.clock(), patient_id="@P01", detail={"from": "+192.0.2.1"})
+        note(db, "=1+1", AuditKind.BIND, shell.centre.clock(), patient_id="＠P01", detail={"from": "+192.0.2.1"})
     add_rows(shell.centre, 1200)
     shell.centre.store.close()
     file = tmp_path / "log.csv"
@@ -138,7 +138,7 @@ def test_an_export_has_all_rows_and_no_formula(shell: Shell, tmp_path: Path):
     rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
     assert len({row["audit_id"] for row in rows}) == len(rows) >= 1212
     (bound,) = [row for row in rows if row["kind"] == "bind"]
-    assert (bound["who"], bound["patients"], bound["from"]) == ("'=1+1", "'@P01", "'+192.0.2.1")
+    assert (bound["who"], bound["patients"], bound["from"]) == ("'=1+1", "'＠P01", "'+192.0.2.1")
     shell("export", str(file), code=2)
     assert shell.error == f"kiosk-central: {file}: is there already\n"
     shell.centre.open()

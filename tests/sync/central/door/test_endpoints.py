@@ -302,6 +302,13 @@ def test_staff_who_are_told_of_a_patient_leave_a_row_for_that_patient(marked: Ma
     assert told <= wanted.about
     assert {who.partition(" (")[0] for who in noted} <= {"staff:Nurse"}
     assert wanted.about or not has_state(json_of(answer)), "a state is a patient's"
+    assert set(origins(marked)) <= {"127.0.0.1"}, "every row says from where"
+
+
+def origins(marked: MarkedOnline) -> list[str | None]:
+    """The address in each row of who asked by the network."""
+    rows = marked.centre.rows("select detail from audit where who like 'staff:%'")
+    return [json.loads(row["detail"]).get("from") for row in rows]
 
 
 def json_of(answer: requests.Response) -> object:

@@ -46,7 +46,7 @@ def test_a_patient_is_found_and_the_row_is_chosen(online: Online, browser: Brows
         expect(screen.page.locator("#day h2")).to_have_text(f"환자{which:02d}")
         screen.press("Escape")
         expect(screen.row(patient_id).locator(".name")).to_be_focused()
-        assert texts[by] not in screen.page.url
+        assert screen.page.url == f"http://{online.host}/staff/board"
 
 
 def test_a_patient_of_another_exam_is_found_too(online: Online, browser: Browser):
@@ -56,6 +56,17 @@ def test_a_patient_of_another_exam_is_found_too(online: Online, browser: Browser
         expect(screen.page.locator("#found button")).to_be_focused()
         screen.press("Enter")
         expect(screen.page.locator("#day")).to_contain_text("HIV test")
+
+
+def test_a_booking_has_the_name_of_the_exam_that_the_board_has(online: Online, browser: Browser):
+    patient_id = online.newcomer()
+    with board(browser, online, locale="en-US") as screen:
+        look_for(screen, patient_id)
+        found, day = screen.page.locator("#found button"), screen.page.locator("#day")
+        expect(found).to_contain_text("HIV test")
+        expect(found).not_to_contain_text("Blood test")
+        screen.press("Enter")
+        expect(day).to_contain_text("HIV test: Booked")
 
 
 def test_nobody_is_found_in_words(online: Online, browser: Browser):

@@ -60,7 +60,9 @@ def come(online: Online, code: str, path: str = "welcome/", **more: str) -> requ
 
 
 def did(online: Online) -> list[str]:
+    """What was done to accounts, as the access log says. Each of its rows has the address of who did it."""
     rows = online.centre.rows("select detail from audit where kind = 'account' order by audit_id")
+    assert {json.loads(row["detail"])["from"] for row in rows} <= {"127.0.0.1"}
     return [json.loads(row["detail"])["did"] for row in rows]
 
 
@@ -265,6 +267,13 @@ def test_each_endpoint_opens_to_its_duties_alone(online: Online, duty: Duty):
         answer = online.call(method, path, headers=headers, json={})
         refused = answer.status_code == 403 and answer.json()["code"] == "forbidden"
         assert refused == (duty not in duties), (method, path, answer.text)
+
+
+def test_cards_and_records_are_for_reception(online: Online):
+    """An exam room reads the queue. It binds no card to anybody, and makes no two records one."""
+    found = [(path, duties) for _, path, duties in opened_to_pages(online) if re.search("bindings|cards/|merge", path)]
+    assert len(found) > 8
+    assert {tuple(duties) for _, duties in found} == {("reception",)}
 
 
 def test_a_token_that_is_no_persons_administers_nothing(online: Online):

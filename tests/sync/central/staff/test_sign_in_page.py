@@ -14,12 +14,15 @@ from playwright.sync_api import Browser, Page, expect
 
 from sync.central.records.duties import Duty
 from sync.central.services.people import ChangeStaffMember, Invite, change_person, invite
+from sync.central.services.requester import Requester
+from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre
 from tests.sync.central.online import API, PATIENCE_S, Online
 from tests.sync.central.staff.axe import faults
 from tests.sync.central.staff.people import PASSWORD, person, sign_in, signed_in
 
 pytestmark = pytest.mark.browser
+_OPERATOR = Requester(STAFF, "test", "desk")
 NEW_PASSWORD = "저녁 노을 바다 길"
 LANGUAGES = pytest.mark.parametrize("locale", ["ko-KR", "en-US"])
 
@@ -94,7 +97,7 @@ def test_a_sign_in_leads_to_pages_of_staff_alone(online: Online, browser: Browse
 
 @LANGUAGES
 def test_a_code_makes_an_account(online: Online, browser: Browser, locale: str):
-    made = invite(online.centre.parts, "test", Invite((Duty.ADMINISTRATOR,), "이서연"))
+    made = invite(online.centre.parts, _OPERATOR, Invite((Duty.ADMINISTRATOR,), "이서연"))
     with opened(browser, online, "/staff/welcome", locale=locale) as page:
         assert faults(page) == []
         page.locator("#code").fill(made.code.lower())
@@ -140,11 +143,19 @@ def test_signing_out_leads_to_the_sign_in_and_back_leads_nowhere(online: Online,
         page.wait_for_url("**/staff/sign-in**")
 
 
+def test_signing_out_leaves_no_patient_on_another_page_of_the_browser(online: Online, browser: Browser):
+    with signed_in(browser, online, person(online), "/staff/desk") as page:
+        other = page.context.new_page()
+        other.goto(f"http://{online.host}/staff/me")
+        other.locator("#sign-out").click()
+        page.wait_for_url("**/staff/sign-in")
+
+
 def test_who_is_disabled_is_told_at_the_next_press(online: Online, browser: Browser):
     who = person(online)
     with signed_in(browser, online, who, "/staff/me", locale="en-US") as page:
         expect(page.locator("#sessions li")).to_have_count(1)
-        change_person(online.centre.parts, "test", who.account_id, ChangeStaffMember(is_disabled=True))
+        change_person(online.centre.parts, _OPERATOR, who.account_id, ChangeStaffMember(is_disabled=True))
         page.locator("#current").fill(PASSWORD)
         page.locator("#password").fill(NEW_PASSWORD)
         page.locator("#password-form button.primary").click()

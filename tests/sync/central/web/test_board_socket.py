@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 import pytest
+from simple_websocket import ConnectionClosed
 
+from sync.central.records.duties import Duty
 from sync.central.web.board_messages import BOARD_SENT, BOARD_TAKEN
 from sync.central.web.board_socket import COMMANDS
 from sync.journey.model import STAFF, Role
 from tests.sync.central.board_client import BoardClient
 from tests.sync.central.held_to_document import hold_message_to_document
-from tests.sync.central.online import API, Online, Socket
+from tests.sync.central.online import API, PATIENCE_S, Online, Socket
+from tests.sync.central.staff.people import headers_of, person
 
 BOARD = f"{API}/board/"
 PATH = "/ws/board/"
@@ -146,6 +149,18 @@ def test_a_revoked_token_closes_it(online: Online):
         socket.next()
         online.centre.do("token-revoke", token=token)
         assert socket.closed() == UNAUTHORIZED
+
+
+def test_a_session_without_a_press_closes_it_though_the_lines_move(online: Online):
+    """What changes in the lines is no press, and puts no end off."""
+    headers = headers_of(online, person(online, Duty.EXAM_ROOM))
+    with online.socket(None, path=PATH, headers=headers) as socket:
+        assert socket.next()["type"] == "board"
+        online.centre.clock.now_ms += 61 * 60_000
+        comes_to_line(online)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.client.receive(timeout=PATIENCE_S)
+        assert closed.value.reason == UNAUTHORIZED
 
 
 def test_an_unknown_exam_is_said_and_the_socket_stays_open(online: Online):

@@ -330,6 +330,8 @@ def test_what_waits_for_staff_is_listed_until_it_is_settled(online: Online):
             "has_card": False,
             "card_blocked": False,
             "may_bind": False,
+            "patient_name": "환자01",
+            "kiosk_name": None,
         }
     ]
 

@@ -42,8 +42,8 @@ const lists = new Lists(rules, () => picture);
 const hold = new Hold(board, () => drawSoon());
 const selection = new Selection(board);
 const nextCalls = new NextCalls(drawSoon);
-const day = new Day();
-const find = new Find((patientId) => goTo(patientId));
+const day = new Day(titleOf);
+const find = new Find((patientId) => goTo(patientId), titleOf);
 const menu = new Menu(board, {
   choose: (queueId, offer) => pressOn(queueId, offer),
   closed: (queueId) => lists.at(queueId)?.querySelector(".more")?.focus({ preventScroll: true }),
@@ -216,7 +216,12 @@ function undoPress({ id, queueId, who }) {
 
 /** The exam to which a command moves a patient; undefined for others. */
 function examOf({ body }) {
-  return exams.find(({ exam_id: id }) => id === body?.exam_id)?.title;
+  return titleOf(body?.exam_id);
+}
+
+/** The name that staff have for an exam; undefined for an unknown one. */
+function titleOf(examId) {
+  return exams.find(({ exam_id: id }) => id === examId)?.title;
 }
 
 function clockNow() {

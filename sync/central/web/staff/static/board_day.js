@@ -11,7 +11,9 @@ export class Day {
   #asked = 0;
   #opener = null;
 
-  constructor() {
+  /** `titleOf` returns the name that staff have for an exam. A booking has the one that patients read. */
+  constructor(titleOf) {
+    this.titleOf = titleOf;
     this.element = document.getElementById("day");
     this.element.addEventListener("click", ({ target }) => target.closest(".close") && this.close());
   }
@@ -50,7 +52,7 @@ export class Day {
     const answer = await get(`/patients/${encodeURIComponent(this.#patient)}/day/`);
     if (asked !== this.#asked || !this.patient) return;
     const hadFocus = this.element.contains(document.activeElement);
-    const parts = answer.ok ? dayParts(answer.body) : [h("p", { class: "notice bad" }, answer.error)];
+    const parts = answer.ok ? dayParts(answer.body, this.titleOf) : [h("p", { class: "notice bad" }, answer.error)];
     this.element.replaceChildren(...frame(answer.ok ? answer.body.person.name : _("A patient's day"), parts));
     if (hadFocus) this.element.querySelector(".close").focus({ preventScroll: true });
   }
@@ -61,12 +63,12 @@ function frame(title, parts) {
   return [h("div", { class: "day-head" }, h("h2", { id: "day-title" }, title), close), ...parts];
 }
 
-function dayParts({ person, journey_state: journey, entries, appointments, timeline, cards, cases }) {
+function dayParts({ person, journey_state: journey, entries, appointments, timeline, cards, cases }, titleOf) {
   return [
     h("p", {}, [person.birth_date, person.patient_id, ...person.other_ids, languageWord(person)].filter(Boolean).join(" · ")),
     h("p", {}, h("span", { class: "badge" }, journeyWord(journey))),
     part(_("Entries"), entries.map(entryLine)),
-    part(_("Bookings"), appointments.map(bookingLine)),
+    part(_("Bookings"), appointments.map((each) => bookingLine(each, titleOf))),
     part(_("What happened"), timeline.map(eventLine)),
     h("p", { class: "hint" }, [ngettext("{n} card", "{n} cards", cards), caseWords(cases)].filter(Boolean).join(" · ")),
   ].filter(Boolean);
@@ -90,7 +92,8 @@ function entryLine({ queue_number: number, exam_name: exam, room, state, people_
   return h("li", {}, h("strong", {}, number), ` ${place}: ${rest.join(", ")}`);
 }
 
-function bookingLine({ scheduled_at: at, exam_name: exam, status }) {
+function bookingLine({ scheduled_at: at, exam_id: id, exam_name: name, status }, titleOf) {
+  const exam = titleOf(id) ?? name;
   return h("li", {}, `${clock(at) || _("Any time today")} ${exam}: ${bookingWord(status)}`);
 }
 

@@ -10,12 +10,12 @@ import { hear } from "./say.js";
 // A reader that types writes the id of a card: a technology and hex, or hex alone.
 const CARD = /^(?:[a-z0-9]+:)?[0-9a-f]{2}(?:[:\s-]?[0-9a-f]{2}){3,}$/i;
 
-/** The find box. `choose` gets the id of the patient who was chosen. */
+/** The find box. `choose` gets the id of the patient who was chosen, `titleOf` returns the name that staff have for an exam. */
 export class Find {
   #asked = 0;
 
-  constructor(choose) {
-    this.choose = choose;
+  constructor(choose, titleOf) {
+    Object.assign(this, { choose, titleOf });
     this.form = document.getElementById("find");
     this.text = document.getElementById("find-text");
     this.found = document.getElementById("found");
@@ -48,7 +48,7 @@ export class Find {
     const { patients, more } = answer.body;
     const words = foundWords(patients.length, more, text);
     hear("said", words);
-    this.#show([h("p", {}, words), h("ul", {}, patients.map(resultOf))]);
+    this.#show([h("p", {}, words), h("ul", {}, patients.map((each) => resultOf(each, this.titleOf)))]);
     this.found.querySelector("button")?.focus();
   }
 
@@ -99,13 +99,13 @@ function foundWords(many, hasMore, text) {
   return hasMore ? _("{n} found, and more: a longer text finds fewer", { n: many }) : _("{n} found", { n: many });
 }
 
-function resultOf({ patient_id: id, name, birth_date: birth, journey_state: journey, entries = [], appointments = [] }) {
+function resultOf({ patient_id: id, name, birth_date: birth, journey_state: journey, entries = [], appointments = [] }, titleOf) {
   const numbers = entries.map(({ queue_number: number, exam_name: exam, state }) => `${number} ${exam}: ${stateWord(state)}`);
-  const bookings = entries.length ? [] : appointments.map(bookingWords);
+  const bookings = entries.length ? [] : appointments.map((each) => bookingWords(each, titleOf));
   const rest = [...numbers, ...bookings].join(" · ") || journeyWord(journey);
   return h("li", {}, h("button", { type: "button", class: "quiet", "data-patient": id }, h("strong", {}, name), h("span", {}, [birth, id].filter(Boolean).join(" · ")), h("span", {}, rest)));
 }
 
-function bookingWords({ exam_name: exam, scheduled_at: at }) {
-  return _("booked {time} {exam}", { time: clock(at), exam });
+function bookingWords({ exam_id: id, exam_name: name, scheduled_at: at }, titleOf) {
+  return _("booked {time} {exam}", { time: clock(at), exam: titleOf(id) ?? name });
 }
