@@ -27,7 +27,7 @@ from sync.central.services.requests import ActionRequest
 from sync.journey.meaning import cancellation, is_done, waits
 from sync.journey.model import PatientId
 
-BOOK, MOVE, CANCEL = "book_by_hand", "move_booking", "cancel_booking"  # the action types
+BOOK, MOVE, CANCEL = "book_by_hand", "move_by_hand", "cancel_by_hand"  # the action types
 _NO_BOOKING = ApiError("not_found", "There is no such booking.")
 _NO_EXAM = ApiError("not_found", "There is no such exam.")
 _OVER = ApiError("not_allowed", "The exam of the booking is done, or its day has ended.")

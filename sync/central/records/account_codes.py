@@ -56,3 +56,8 @@ def end_account_code(db: WriteTransaction, code_id: str) -> bool:
 def end_codes_of_account(db: WriteTransaction, account_id: str) -> None:
     """Deletes the codes that would set the password of an account."""
     db.execute("delete from account_codes where account_id = :account_id", {"account_id": account_id})
+
+
+def end_codes_made_by(db: WriteTransaction, who: str) -> None:
+    """Deletes the codes that somebody has made, for whomever: who made a code knows it."""
+    db.execute("delete from account_codes where made_by = :who", {"who": who})

@@ -15,6 +15,7 @@ from sync.central.records.account_codes import (
     account_codes,
     add_account_code,
     end_account_code,
+    end_codes_made_by,
     end_codes_of_account,
 )
 from sync.central.records.account_sessions import SessionRecord, end_account_sessions, sessions_of_account
@@ -32,6 +33,7 @@ from sync.central.records.sign_ins import browsers_of, forget_browsers, forget_f
 from sync.central.services.account_codes import made_code
 from sync.central.services.errors import ApiError
 from sync.central.services.requester import Requester
+from sync.central.services.sign_in import who_of
 from sync.central.services.sign_in_lock import of_account, of_browser, of_own_password
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
@@ -160,7 +162,10 @@ def withdraw_code(centre: Centre, by: Requester, code_id: str) -> Withdrawn | Ap
 
 
 def change_person(centre: Centre, by: Requester, account_id: str, wanted: ChangeStaffMember) -> StaffMember | ApiError:
-    """Changes name, duties or use of an account. Other duties, or none of its use, end its sessions."""
+    """Changes name, duties or use of an account. Other duties, or none of its use, end its sessions.
+
+    Who may administer no longer has no code left that would open an account.
+    """
     if wanted.duties is not UNSET and not wanted.duties:
         return _NO_DUTY
     if wanted.name is not UNSET and not (wanted.name.strip() and wanted.name.isprintable()):
@@ -178,6 +183,8 @@ def change_person(centre: Centre, by: Requester, account_id: str, wanted: Change
         change_account(db, after)
         if (before.duties, before.disabled_ms) != (after.duties, after.disabled_ms):
             end_account_sessions(db, account_id, now_ms)
+        if _takes_administration(before, after):
+            end_codes_made_by(db, who_of(after))
         if before.disabled_ms is None and after.disabled_ms is not None:
             end_codes_of_account(db, account_id)
             forget_browsers(db, account_id)

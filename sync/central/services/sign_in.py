@@ -21,6 +21,7 @@ from sync.central.records.accounts import (
 from sync.central.records.audit import note
 from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.duties import Duty, in_order
+from sync.central.records.sessions import bearer_of_session
 from sync.central.records.sign_in_settings import read_sign_in_settings
 from sync.central.records.sign_ins import forget_browser, is_known_browser, remember_browser
 from sync.central.records.tokens import Bearer, hash_of, revoke
@@ -67,10 +68,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who knocks: a network address, and what the cookie of a browser holds where a person has signed in before."""
+    """Who knocks: a network address, and what the cookies hold of a browser where a person has signed in before.
+
+    `session` is the one that the new session takes the place of.
+    """
 
     address: str | None
     browser: str | None = None
+    session: str | None = None
 
 
 def sign_in_by_password(
@@ -103,15 +108,21 @@ def sign_in_by_password(
 
 
 def begin(db: WriteTransaction, centre: Centre, account: Account, visitor: Visitor, way: str) -> Begun:
-    """Begins a session of a person who has shown who they are, in a new cookie of session and browser."""
+    """Begins a session of a person who has shown who they are, in a new cookie of session and browser.
+
+    The browser's former session ends, whoever it was of.
+    """
     now_ms = centre.clock()
     change_account(db, replace(account, signed_in_ms=now_ms))
+    db.asked_from = visitor.address
+    former = bearer_of_session(db, hash_of(visitor.session), now_ms) if visitor.session else None
+    if former is not None and former.account_id is not None:
+        sign_out(db, former, now_ms)
     session = sign_in(db, account, read_sign_in_settings(db).lasting, now_ms)
     if visitor.browser:
         forget_browser(db, hash_of(visitor.browser))
     browser = secrets.token_urlsafe()
     remember_browser(db, hash_of(browser), account.account_id, now_ms)
-    db.asked_from = visitor.address
     note(db, who_of(account), AuditKind.SIGN_IN, now_ms, detail={"by": way})
     return Begun(session, browser, SignedIn(account.name, in_order(account.duties)))
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sync.central.centre import Centre
+from sync.central.records.account_codes import end_codes_made_by
 from sync.central.records.account_sessions import end_account_sessions
 from sync.central.records.accounts import (
     MAX_LOGIN,
@@ -110,6 +111,8 @@ def _account(db: WriteTransaction, centre: Centre, provider: Provider, claims: M
         return Trouble.DISABLED
     if known is not None and duties != known.duties:
         end_account_sessions(db, known.account_id, centre.clock())
+        if Duty.ADMINISTRATOR not in duties:
+            end_codes_made_by(db, who_of(known))
     if not duties:
         return Trouble.NO_DUTY
     if known is not None:

@@ -57,5 +57,5 @@ def log_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
 
 def _given(document: dict[str, object]) -> dict[str, object]:
-    """The members of a form that somebody has filled in. A member that is null or empty counts as left out."""
-    return {name: value for name, value in document.items() if value not in (None, "")}
+    """The members of a form that somebody has filled in. An empty text counts as left out."""
+    return {name: value for name, value in document.items() if value != ""}

@@ -45,7 +45,9 @@ _TAGS = {
     "board": "The lines of exams, for boards of staff",
     "staff": "A patient's record, for staff",
     "cards": "Cards, for staff",
+    "desk": "The card desk: patients, walk-ins, bookings by hand, cards held to a kiosk",
     "inbox": "Cases that the rules cannot decide, for staff",
+    "log": "The access log, for administrators",
     "integration": "For the hospital's system: docs/integration.md",
     "shadow": "For another system of the hospital that decides some actions: docs/shadow.md",
     "kiosk": "For kiosks: docs/protocol.md",
@@ -53,7 +55,15 @@ _TAGS = {
     "client": "The client library, for pages",
     "health": "For programs that watch the centre",
 }
-_TAG_OF = {"accounts": "people", "me": "people", "import": "integration", "events": "integration", "presses": "queue"}
+_TAG_OF = {
+    "accounts": "people",
+    "me": "people",
+    "import": "integration",
+    "events": "integration",
+    "presses": "queue",
+    "desk_cards": "desk",
+    "access log": "log",
+}
 _HEADERS = {
     "request-id": {
         "description": "The request's own X-Request-ID, or a new one. The centre's log names it.",

@@ -23,7 +23,7 @@ from sync.central.web.contract import Contract
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.http import read_json, respond, respond_error
 from sync.central.web.origins import FOREIGN_ORIGIN, Origins
-from sync.central.web.senders import is_in_clear, session_attributes, session_cookie
+from sync.central.web.senders import cookie_session, is_in_clear, session_attributes, session_cookie
 
 _BROWSER, _SECURE_BROWSER = "nk_browser", "__Host-nk_browser"
 _BROWSER_S = 90 * 24 * 3600
@@ -90,7 +90,8 @@ def read_secret(kind: type[T], origins: Origins, web: WebSettings) -> T | ApiErr
 def visitor() -> Visitor:
     """Who sends the present request, before anybody knows."""
     name = _SECURE_BROWSER if request.is_secure else _BROWSER
-    return Visitor(request.remote_addr, session_in(request.headers.get("Cookie", ""), name))
+    browser = session_in(request.headers.get("Cookie", ""), name)
+    return Visitor(request.remote_addr, browser, cookie_session())
 
 
 def signed_in(begun: Begun | ApiError | TooMany) -> Response:

@@ -40,6 +40,9 @@ OTHERWISE = {
     ("sync/central/records/deciders.py", "legacy"),  # who decides an action
     ("sync/central/web/shadow_api.py", "legacy"),  # the channel of another system's word
     ("sync/central/feed/events.py", "arrived"),  # a type of event, as those of the model
+    ("sync/central/records/desk_cards.py", "cancelled"),  # how the wait for a card ended, as in the next one
+    ("sync/central/desk/next_card.py", "cancelled"),
+    ("sync/central/records/duties.py", "exam_room"),  # what a person does
     ("sync/journey/model.py", "called"),
     ("sync/journey/model.py", "completed"),
     ("sync/journey/model.py", "no_show"),

@@ -18,16 +18,19 @@ from sync.central.services.account_codes import UseCode, use_code
 from sync.central.services.errors import ApiError
 from sync.central.services.passwords import Passwords
 from sync.central.services.people import ChangeStaffMember, Invite, change_person, invite, people
+from sync.central.services.requester import Requester
 from sync.central.services.sign_in import WRONG, Begun, SignIn, Visitor, sign_in_by_password
 from sync.central.services.sign_in_lock import TooMany
 from sync.clock import DAY_MS
 from sync.ids import new_id
+from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre
 
 PASSWORD = "맑은 아침 소나무 길"
 PASSWORDS = Passwords()
 HASH = PASSWORDS.hash(PASSWORD)
 HERE = Visitor("10.0.0.7")
+OPERATOR = Requester(STAFF, "x", "desk")
 
 
 def account(centre: Centre, login: str, *duties: Duty) -> str:
@@ -71,13 +74,13 @@ def test_two_administrators_who_take_each_other_away_leave_one(centre: Centre):
     ids = [account(centre, login, Duty.ADMINISTRATOR) for login in ("a1", "a2")]
     change = ChangeStaffMember(is_disabled=True)
     with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda each: change_person(centre.parts, "x", each, change), ids))
+        answers = list(pool.map(lambda each: change_person(centre.parts, OPERATOR, each, change), ids))
     assert sum(isinstance(each, ApiError) for each in answers) == 1
     assert [each.is_disabled for each in people(centre.parts).people].count(False) == 1
 
 
 def test_one_code_makes_one_account_however_many_use_it_at_once(centre: Centre):
-    made = invite(centre.parts, "x", Invite((Duty.RECEPTION,)))
+    made = invite(centre.parts, OPERATOR, Invite((Duty.RECEPTION,)))
     assert not isinstance(made, ApiError)
 
     def use(number: int) -> object:
@@ -91,7 +94,7 @@ def test_one_code_makes_one_account_however_many_use_it_at_once(centre: Centre):
 
 
 def test_two_codes_for_one_login_name_make_one_account(centre: Centre):
-    codes = [invite(centre.parts, "x", Invite((Duty.RECEPTION,))) for _ in range(2)]
+    codes = [invite(centre.parts, OPERATOR, Invite((Duty.RECEPTION,))) for _ in range(2)]
 
     def use(code: object) -> object:
         assert not isinstance(code, ApiError)

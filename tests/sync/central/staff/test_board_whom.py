@@ -157,3 +157,11 @@ def test_the_usual_press_of_another_rooms_patient_has_no_colour(online: Online, 
         screen.has(second, "Start")
         expect(screen.row(second).get_by_role("button", name="Start")).to_have_class("usual")
         expect(screen.row(first).get_by_role("button", name="Start")).not_to_have_class("usual")
+
+
+def test_the_same_words_twice_are_one_message(online: Online, browser: Browser):
+    with board(browser, online, locale="en-US") as screen:
+        for _ in range(3):
+            screen.press("s")
+        screen.says("No row is chosen")
+        expect(screen.page.locator(".toast")).to_have_count(1)

@@ -166,6 +166,20 @@ def test_what_is_taken_from_a_person_ends_sessions_and_sockets_at_once(
     assert online.call("GET", ME, headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize("change", [{"is_disabled": True}, {"duties": ["reception"]}])
+def test_who_administers_no_longer_has_no_code_left(online: Online, office: Office, change: dict[str, Any]):
+    other, known = person(online, Duty.ADMINISTRATOR), person(online)
+    headers = headers_of(online, other)
+    paths = ("invitations/", f"{known.account_id}/reset/")
+    asked = [
+        online.call("POST", f"{PEOPLE}{path}", headers=headers, json={"duties": ["administrator"]}) for path in paths
+    ]
+    own = office.ask("POST", "invitations/", duties=["reception"]).json()["code"]
+    assert office.ask("PATCH", f"{other.account_id}/", **change).ok
+    assert [come(online, each.json()["code"], "welcome/check/").status_code for each in asked] == [403, 403]
+    assert come(online, own, "welcome/check/").ok
+
+
 def test_who_is_disabled_signs_in_again_once_enabled(online: Online, office: Office):
     who = person(online)
     assert office.ask("PATCH", f"{who.account_id}/", is_disabled=True).json()["is_disabled"]

@@ -269,3 +269,14 @@ def test_bad_input_is_refused_and_leaves_nothing(online: Online, body: object):
     answer = online.call("POST", f"{API}/sign-in/", json=body, headers={"Origin": f"http://{online.host}"})
     assert answer.status_code == 400
     assert online.centre.rows("select 1 from sign_in_failures") == []
+
+
+def test_a_sign_in_takes_the_place_of_the_browsers_former_session(online: Online):
+    """The cookie of the former one, wherever a copy of it is, opens nothing any more."""
+    first, second = person(online), person(online)
+    former = headers_of(online, first)
+    with online.socket(None, headers=former) as socket:
+        assert sign_in(online, second, Cookie=former["Cookie"]).ok
+        assert socket.closed() == 4401
+    assert online.call("GET", f"{API}/me/", headers=former).status_code == 401
+    assert "sign-out" in kinds(online)

@@ -12,6 +12,7 @@ export function say(text, { kind = "good", more, stays = STAYS_MS } = {}) {
   const button = more && h("button", { type: "button", class: "small", onclick: () => (end(), more.onclick()) }, more.label, more.key && h("kbd", {}, more.key));
   const close = h("button", { type: "button", class: "quiet small", "aria-label": _("Close this message"), onclick: () => end() }, "×");
   const toast = h("div", { class: `toast ${kind}` }, h("p", {}, text), button, close);
+  for (const same of [...at("toasts").children].filter((each) => each.firstChild.textContent === text)) same.remove();
   at("toasts").append(toast);
   let timer = 0;
   const end = () => (clearTimeout(timer), toast.remove());
