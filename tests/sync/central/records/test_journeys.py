@@ -571,9 +571,9 @@ def test_an_action_is_kept_with_the_channel_it_came_by(online: Online, way: Call
 
 
 def assert_audited(scene: Scene, who: str, kind: str, detail: dict[str, Any], **ids: str) -> None:
-    """The audit has one row of that kind, with these values."""
+    """The audit has one row of that kind, with these values, and the address of who did it."""
     row = decided(scene, "audit", kind=kind)
-    assert msgspec.json.decode(row.pop("detail")) == detail
+    assert msgspec.json.decode(row.pop("detail")) == {**detail, "from": "127.0.0.1"}
     del row["audit_id"]
     others = {"patient_id": None, "action_id": None, "counts_until_ms": None, "block": None}
     assert row == {"at_ms": scene.now_ms, "who": who, "kind": kind} | others | ids
