@@ -44,7 +44,6 @@ export const KINDS = {
   "refused:sign-on": N_("Refused: single sign-on did not hold, or gave no duty"),
   "refused:locked": N_("Refused: signing in is locked for a while"),
   "refused:account-code": N_("Refused: wrong code of an account"),
-  "refused:sign-on": N_("Refused: single sign-on"),
   "sign-in": N_("Signed in"),
   "sign-in-locked": N_("Signing in was locked after too many failures"),
   "sign-out": N_("Signed out"),
