@@ -356,6 +356,7 @@ def _tap_in_words(answer: dict[str, Any]) -> str:
         "journey": f"accepted: {answer['journey_state']}",
         "unknown_card": f"read, but {unknown}: the screen offers a check-in",
         "refused_card": f"refused: {answer['reason']}",
+        "desk_card": "read for the desk: nobody is checked in by it",
         "out_of_order": f"not accepted: the kiosk is out of order: {answer['reason']}",
         "attract": "read, but the screen has gone back to its start already",
     }

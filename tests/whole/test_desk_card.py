@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.demo.hospital import hold_card, wait_for
 from sync.ids import new_id
+from tests.commands import kiosk
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = pytest.mark.processes
@@ -74,6 +75,17 @@ def test_the_card_of_a_patient_who_taps_by_mistake_is_discarded_and_checks_nobod
     assert desk.call("POST", f"cards/{ask_id}/end/").json()["state"] == "discarded"
     assert town.state(person)["journey_state"] == "UNREGISTERED"
     assert len(town.outbox()) == before
+
+
+def test_the_command_says_that_a_card_was_for_the_desk(standing_town: Town):
+    town, desk = standing_town, Desk(standing_town)
+    wait_for(lambda: town.screen()["screen"] == "attract", "the screen never became free", 3 * WAIT_S)
+    ask_id = desk.await_card()
+    desk.until(ask_id, "shown")
+    tapped = kiosk("tap", "--config", str(town.places.config), NEW)
+    assert (tapped.returncode, tapped.stdout) == (0, "read for the desk: nobody is checked in by it\n")
+    desk.until(ask_id, "read")
+    desk.call("POST", f"cards/{ask_id}/end/")
 
 
 def test_staff_end_the_wait_and_the_screen_is_free(standing_town: Town):

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from sync.central.records.person_names import is_part_of_name
 from sync.central.store.transactions import ReadTransaction
 
 PATIENT_IDS = "patient_ids"  # in the detail of a row about several patients
@@ -14,9 +15,9 @@ PATIENT_IDS = "patient_ids"  # in the detail of a row about several patients
 class AuditSearch:
     """What rows are looked for. A field that is not given does not limit the search.
 
-    `patient_ids` are the ids that one patient has or had. `who` is a part of the bearer's name, `kind` the beginning
-    of a kind. `since_ms` and `until_ms` are UTC, and rows are before `until_ms`. `before` is the id of a row, and older
-    rows follow it.
+    `patient_ids` are the ids that one patient has or had. `who` is a part of the bearer's name, or of the name of the
+    person or kiosk; `kind` is the beginning of a kind. `since_ms` and `until_ms` are UTC, and rows are before
+    `until_ms`. `before` is the id of a row, and older rows follow it.
     """
 
     limit: int
@@ -46,7 +47,8 @@ def find_rows(db: ReadTransaction, search: AuditSearch) -> list[AuditRow]:
     """The newest rows that fit a search, newest first."""
     conditions, parameters = _of_patient(search.patient_ids)
     rows = db.rows(
-        "select * from audit where (cast(:who as text) is null or replace(who, :who, '') <> who)"  # noqa: S608
+        "select * from audit where (cast(:who as text) is null or replace(who, :who, '') <> who"  # noqa: S608
+        f" or {is_part_of_name('audit.who', ':who')})"
         " and (cast(:kind as text) is null or substr(kind, 1, length(:kind)) = :kind)"
         " and (cast(:since_ms as bigint) is null or at_ms >= :since_ms)"
         " and (cast(:until_ms as bigint) is null or at_ms < :until_ms)"

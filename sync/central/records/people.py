@@ -58,13 +58,16 @@ def find_people(
 
 
 def people_like(db: ReadTransaction, name: str, birth_date: str | None, patient_id: str | None) -> list[Person]:
-    """The patients who may be the same person: of this id, or of this name and not of another birth date."""
+    """The patients who may be the same person: of this id, or of this name and not of another birth date.
+
+    Spaces tell no names apart: 홍길동 is written as 홍 길동 too.
+    """
     rows = db.rows(
-        f"{_PEOPLE} where id_folded = :id_folded or (name_folded = :name_folded"
+        f"{_PEOPLE} where id_folded = :id_folded or (replace(name_folded, ' ', '') = :letters"
         " and (birth_date is null or cast(:birth_date as text) is null or birth_date = :birth_date))"
         " order by name_folded, birth_date, patient_id limit 20",
         id_folded=fold(patient_id) if patient_id else None,
-        name_folded=fold(name),
+        letters=fold(name).replace(" ", ""),
         birth_date=birth_date,
     )
     return [_person(row) for row in rows]

@@ -12,6 +12,7 @@ from sync.central.records.audit_search import PATIENT_IDS, AuditRow, AuditSearch
 from sync.central.records.log_blocks import all_open_rows, blocks_after, count_sealed, last_block, rows_of_blocks
 from sync.central.records.log_check import read_log_check
 from sync.central.records.patients import names_of, patient_named, patients_of_name, whole_names
+from sync.central.records.person_names import names_of_doers
 from sync.central.records.site import has_site, read_site
 from sync.central.services.errors import ApiError
 from sync.central.services.lists import MAX_ROWS, Limit
@@ -31,7 +32,8 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows are looked for. What is not given does not limit the search.
 
     - `patient`: an id that the patient has or had, or the patient's whole name.
-    - `who`: a part of the bearer's name. `kind`: the beginning of a kind, such as `look`.
+    - `who`: a part of the bearer's name, or of the name of the person or kiosk.
+    - `kind`: the beginning of a kind, such as `look`.
     - `since`: from then on; a date, or a local time of the site such as 2026-12-01T09:30.
     - `until`: up to then; a date means its end.
     - `before`: the rows before this one.
@@ -65,13 +67,15 @@ class LogPage(msgspec.Struct, frozen=True):
     """Rows, the oldest first. Rows older than `before` fit too; null: there are none.
 
     `asked` are the ids of the patient who was asked for, in the present and before. `names` are the names of those, or
-    of all whom the rows name where nobody was asked for, by the ids in the rows.
+    of all whom the rows name where nobody was asked for, by the ids in the rows. `doers` are the names of people and
+    kiosks by `who` of the rows.
     """
 
     rows: tuple[LogRow, ...]
     before: str | None
     asked: tuple[str, ...]
     names: dict[str, str]
+    doers: dict[str, str]
 
 
 class LogState(msgspec.Struct, frozen=True):
@@ -114,11 +118,12 @@ def find_log(centre: Centre, query: LogQuery) -> Told | ApiError:
         named = {patient_id for row in rows for patient_id in row.patients}
         asked = search.patient_ids
         names = whole_names(db, asked or named)
+        doers = names_of_doers(db, {row.who for row in rows})
         present = (patient_named(db, each) for each in asked)
         patients = list(dict.fromkeys((*patients, *(each for each in present if each is not None))))
     before = found[query.limit - 1].audit_id if len(found) > query.limit else None
     kind = AuditKind.LOOK_EXPORT if query.export else AuditKind.LOOK_AUDIT
-    return told_of(LogPage(tuple(rows), before, asked, names), kind, patients)
+    return told_of(LogPage(tuple(rows), before, asked, names, doers), kind, patients)
 
 
 def log_state(centre: Centre) -> AboutNobody:

@@ -77,7 +77,9 @@ def settle_in_action(context: ActionContext, exception_id: str, how: Settlement)
         settlement["binding_id"] = binding_id
     close_case(db, exception_id, who, settlement, now_ms)
     detail = {"exception_id": exception_id, "how": how}
-    note(db, who, AuditKind.SETTLE, now_ms, action_id=request.action_id, detail=detail)
+    named = request.named("patient_id") or case.patient_id
+    patient_id = patient_named(db, named) if named else None
+    note(db, who, AuditKind.SETTLE, now_ms, patient_id=patient_id, action_id=request.action_id, detail=detail)
     verdicts = [_verdict(db, each.verdict_id) for each in waiting]
     return SettledCase(exception_id, how, verdicts, binding_id)
 

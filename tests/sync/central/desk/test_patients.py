@@ -60,6 +60,7 @@ def test_records_that_may_be_of_the_same_person_are_shown_first(desk: Desk, cent
     first = desk.register(**HONG)["patient_id"]
     assert desk.register(**HONG)["code"] == "possible_double"
     assert desk.register(name="홍길동")["code"] == "possible_double"
+    assert desk.register(**HONG | {"name": "홍 길동"})["code"] == "possible_double"
     told = find_doubles(centre.parts, "홍길동", "1980-05-05", None)
     assert [each["patient_id"] for each in msgspec.to_builtins(told.value)["people"]] == [first]
     assert desk.register(**HONG, seen_doubles=[first])["patient_id"] != first

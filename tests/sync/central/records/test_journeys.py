@@ -523,7 +523,7 @@ def test_a_settled_case_says_by_whom_how_and_why(online: Online):
     assert (after["settled_by"], after["settled_ms"]) == (who, scene.now_ms)
     assert msgspec.json.decode(after["settlement"]) == {"how": "discard", "reason": "was a test", "patient_id": None}
     detail = {"exception_id": case["exception_id"], "how": "discard"}
-    assert_audited(scene, who, "settle", detail, action_id=action_id)
+    assert_audited(scene, who, "settle", detail, patient_id=scene.patient_id, action_id=action_id)
     assert_answered(scene, action_id, "settle", "desk", "applied", patient_id=None)
 
 
@@ -571,9 +571,9 @@ def test_an_action_is_kept_with_the_channel_it_came_by(online: Online, way: Call
 
 
 def assert_audited(scene: Scene, who: str, kind: str, detail: dict[str, Any], **ids: str) -> None:
-    """The audit has one row of that kind, with these values."""
+    """The audit has one row of that kind, with these values, and the address of who did it."""
     row = decided(scene, "audit", kind=kind)
-    assert msgspec.json.decode(row.pop("detail")) == detail
+    assert msgspec.json.decode(row.pop("detail")) == {**detail, "from": "127.0.0.1"}
     del row["audit_id"]
     others = {"patient_id": None, "action_id": None, "counts_until_ms": None, "block": None}
     assert row == {"at_ms": scene.now_ms, "who": who, "kind": kind} | others | ids

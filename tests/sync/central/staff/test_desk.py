@@ -51,6 +51,14 @@ def test_several_found_are_chosen_by_the_keys(online: Online, browser: Browser):
         expect(screen.page.locator("#desk-name")).to_be_focused()
 
 
+def test_escape_leaves_the_search_so_that_letters_are_keys(online: Online, browser: Browser):
+    with desk(browser, online) as screen:
+        expect(screen.page.locator("#desk-text")).to_be_focused()
+        screen.page.keyboard.press("Escape")
+        screen.page.keyboard.press("r")
+        screen.asks("Birth date")
+
+
 def test_a_walk_in_is_registered_and_gets_a_number_in_one_press_after_a_look_at_doubles(
     online: Online, browser: Browser
 ):

@@ -164,8 +164,8 @@ def test_two_people_see_each_other_and_the_second_is_told_who_settled_it(online:
     with inbox(browser, online, kim) as one, inbox(browser, online, lee) as two:
         one.open(exception_id)
         two.open(exception_id)
-        one.has("이도윤: has this case open too.")
-        two.has("김하늘: has this case open too.")
+        one.has("Also open at: 이도윤.")
+        two.has("Also open at: 김하늘.")
         expect(one.row(exception_id)).to_contain_text("open at: 이도윤")
         two.button("discard")
         one.button("discard").click()
@@ -173,7 +173,7 @@ def test_two_people_see_each_other_and_the_second_is_told_who_settled_it(online:
         two.says("김하늘 has settled this case: It does not count")
         two.has("김하늘 settled this case at")
         expect(two.way("discard")).to_have_count(0)
-        expect(two.case.get_by_text("has this case open too")).to_have_count(0)
+        expect(two.case.get_by_text("Also open at")).to_have_count(0)
 
 
 def test_what_somebody_writes_stays_whoever_else_comes(online: Online, browser: Browser, box: Box):
@@ -184,7 +184,7 @@ def test_what_somebody_writes_stays_whoever_else_comes(online: Online, browser: 
         search = one.page.get_by_label("Patient: name")
         search.press_sequentially("Kim")
         two.open(exception_id)
-        one.has("이도윤: has this case open too.")
+        one.has("Also open at: 이도윤.")
         search.press_sequentially(" Min")
         expect(search).to_have_value("Kim Min")
         expect(search).to_be_focused()

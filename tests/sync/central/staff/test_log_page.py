@@ -51,6 +51,12 @@ def test_the_rows_of_a_patient_say_who_did_what_from_where(online: Online, brows
             expect(row).to_contain_text(text)
 
 
+def test_a_person_is_found_and_shown_by_name(online: Online, browser: Browser, reader: Person):
+    with log_page(browser, online, reader) as page:
+        search(page, who="관리자", kind="sign-in")
+        expect(page.locator("#rows tbody tr td").first).to_have_text(f"관리자 ({reader.login})")
+
+
 def test_other_patients_of_a_row_are_counted_where_one_was_asked_for(online: Online, browser: Browser, reader: Person):
     with log_page(browser, online, reader) as page:
         search(page, patient="P02", kind="look:board")

@@ -77,6 +77,19 @@ def test_a_patient_is_found_by_id_and_by_name_with_a_row_about_the_search(online
     )
 
 
+def test_people_and_kiosks_are_named_beside_what_the_row_has_and_found_by_name(online: Online, reader: Reader):
+    nurse = person(online, Duty.RECEPTION, name="박지훈", login="park.jh")
+    with online.centre.store.write() as db:
+        for who in ("staff:park.jh", "staff:park.jh (0123456789ab)", "staff:gone"):
+            note(db, who, AuditKind.LOOK_DESK, online.centre.clock(), patient_id="P01")
+    found = reader.search(who=nurse.name)
+    assert [row["who"] for row in found["rows"]] == ["staff:park.jh"]
+    assert found["doers"] == {"staff:park.jh": "박지훈"}
+    everyone = reader.search(kind="look:desk")
+    assert len(everyone["rows"]) == 3
+    assert everyone["doers"] == {"staff:park.jh": "박지훈"}
+
+
 def test_a_search_for_a_patient_without_rows_is_a_look_at_the_patient(reader: Reader):
     assert reader.search(patient="P07")["rows"] == []
     (look,) = reader.search(kind="look:access-log")["rows"]

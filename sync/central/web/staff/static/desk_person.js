@@ -2,7 +2,7 @@
 
 import { h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
-import { bookingWord, born, cardWord, entryWord, journeyWord, languageName, whenOf } from "./desk_words.js";
+import { bookingWord, born, cardWord, entryWord, journeyWord, languageName, placeOf, whenOf } from "./desk_words.js";
 import { clock, dayAndTime } from "./time.js";
 
 /** Makes the record. `does` has a function for each press, which gets what it is about. */
@@ -48,7 +48,7 @@ function entryRows(person, does) {
       [
         h("strong", { class: "number" }, [entry.queue_number, ...entry.label_aliases].join(", ")),
         h("span", {}, entry.exam_name),
-        entry.room && h("span", {}, _("Room {room}", { room: entry.room })),
+        entry.room && h("span", {}, placeOf(entry.room)),
         h("span", { class: "badge" }, entryWord(entry.state)),
         entry.live && entry.state === "waiting" && h("span", { class: "hint" }, ngettext("{n} ahead", "{n} ahead", entry.people_ahead)),
         h("span", { class: "hint" }, _("since {time}", { time: clock(entry.opened_at) })),
@@ -65,7 +65,7 @@ function bookingRows(person, does) {
       [
         h("strong", {}, whenOf(booking)),
         h("span", {}, booking.exam_name),
-        booking.room && h("span", {}, _("Room {room}", { room: booking.room })),
+        booking.room && h("span", {}, placeOf(booking.room)),
         h("span", { class: "badge" }, bookingWord(booking.status)),
         booking.made_by && h("span", { class: "badge mild" }, _("by hand")),
       ],

@@ -4,7 +4,7 @@ import { h } from "/page/dom.js";
 import { _ } from "/page/words.js";
 import { post } from "./api.js";
 import { during, perform } from "./desk_calls.js";
-import { born, faultOf, languageName } from "./desk_words.js";
+import { born, faultOf, languageName, placeOf } from "./desk_words.js";
 import { ask } from "./dialog.js";
 import { complain } from "./say.js";
 
@@ -104,7 +104,7 @@ export async function walkIn(frame, person) {
 /** The exams as choices, the desk first. */
 export function examChoices(frame) {
   const inOrder = [...frame.exams].sort((one, other) => Number(other.is_desk) - Number(one.is_desk));
-  return inOrder.map(({ exam_id: id, title, room }) => [id, room ? `${title} · ${_("Room {room}", { room })}` : title]);
+  return inOrder.map(({ exam_id: id, title, room }) => [id, room ? `${title} · ${placeOf(room)}` : title]);
 }
 
 function languageChoices(frame, present) {

@@ -4,7 +4,7 @@ import { drawing, h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
 import { post } from "./api.js";
 import { during } from "./desk_calls.js";
-import { faultOf } from "./desk_words.js";
+import { faultOf, placeOf } from "./desk_words.js";
 import { ask } from "./dialog.js";
 import { complain } from "./say.js";
 import { clock, dayAndTime } from "./time.js";
@@ -36,7 +36,7 @@ function slip(ticket) {
     h("p", { class: "big" }, ticket.queue_number),
     ticket.label_aliases.length > 0 && h("p", {}, _("Also: {numbers}", { numbers: ticket.label_aliases.join(", ") })),
     h("p", {}, h("strong", {}, ticket.exam_name)),
-    ticket.room && h("p", {}, _("Room {room}", { room: ticket.room })),
+    ticket.room && h("p", {}, placeOf(ticket.room)),
     h("p", {}, ngettext("{n} person ahead", "{n} people ahead", ticket.people_ahead)),
     h("p", {}, _("Waiting since {time}", { time: clock(ticket.opened_at) })),
     code && drawing("code", `0 0 ${code.size} ${code.size}`, code.path),

@@ -115,3 +115,8 @@ export function whenOf({ scheduled_at: at, all_day: allDay }) {
 
 /** The time of day of an ISO 8601 time, to the second. */
 export const toTheSecond = (moment) => moment.slice(11, 19);
+
+/** A room in words. One that is no number, such as "ground floor, desk", is already said in words. */
+export function placeOf(room) {
+  return /^\d+$/.test(room) ? _("Room {room}", { room }) : room;
+}

@@ -10,7 +10,7 @@ const NAMES = {
 const OPENS = {
   exam_room: N_("the board: call and treat patients"),
   reception: N_("the board, the card desk and the exceptions"),
-  administrator: N_("people, the access log and settings"),
+  administrator: N_("people and the access log"),
 };
 
 /** All duties, in their order. */

@@ -12,7 +12,7 @@ export function caseParts(shown, others) {
   const { code, count, settled_at: settledAt } = shown;
   return [
     h("header", {}, h("h2", { id: "case-title" }, titleOf(code), " ", count > 1 && h("span", { class: "badge mild" }, ngettext("{n} time", "{n} times", count)))),
-    others.length > 0 && !settledAt && h("p", { class: "notice mild", role: "status" }, _("{names}: has this case open too. Agree on who settles it.", { names: others.join(", ") })),
+    others.length > 0 && !settledAt && h("p", { class: "notice mild", role: "status" }, _("Also open at: {names}. Agree on who settles it.", { names: others.join(", ") })),
     settledAt && settlement(shown),
     h("p", { class: "happened" }, happenedIn(code)),
     !settledAt && h("p", { class: "notice" }, h("strong", {}, _("What to check")), " ", checkFor(code)),

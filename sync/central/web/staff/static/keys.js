@@ -18,6 +18,7 @@ export function key(name, what, act) {
 
 function pressed(event) {
   const typed = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (typed && event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) typed.blur(); // the keys work again
   if (typed || document.querySelector("dialog[open]") || event.altKey || event.metaKey || event.isComposing) return;
   const name = (event.ctrlKey ? "Ctrl+" : "") + (event.key.length === 1 ? byPlace(event) : event.key);
   if (name === "?") return list();

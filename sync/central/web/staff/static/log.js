@@ -17,7 +17,7 @@ const form = at("search");
 const MOST_PAGES = 200; // of a file or a print: a hundred thousand rows
 
 let asked = {}; // the search whose rows are shown
-let shown = { rows: [], before: null, names: {}, asked: [] };
+let shown = { rows: [], before: null, names: {}, asked: [], doers: {} };
 let running = 0;
 
 /** Asks for the newest rows. `keepFocus`: the page has just opened. */
@@ -29,7 +29,7 @@ async function search({ keepFocus = false } = {}) {
   if (mine !== running) return; // another search was begun since
   at("found").removeAttribute("aria-busy");
   if (!answer.ok) return complain(answer.error);
-  shown = merge({ rows: [], names: {} }, answer.body);
+  shown = merge({ rows: [], names: {}, doers: {} }, answer.body);
   draw();
   hear("said", at("found-title").textContent);
   if (!keepFocus) at("found-title").focus();
@@ -50,7 +50,7 @@ async function older() {
 
 /** Rows with those that follow, the newest first. A page comes the oldest first. */
 function merge(sofar, page) {
-  return { ...page, rows: [...sofar.rows, ...page.rows.toReversed()], names: { ...sofar.names, ...page.names } };
+  return { ...page, rows: [...sofar.rows, ...page.rows.toReversed()], names: { ...sofar.names, ...page.names }, doers: { ...sofar.doers, ...page.doers } };
 }
 
 function draw() {

@@ -6,9 +6,9 @@ import { whatOf, whereOf, whoOf } from "./log_words.js";
 const BEGIN = "\ufeff"; // a spreadsheet reads UTF-8 by it
 
 /** The file's text. */
-export function csvOf({ rows, asked }) {
+export function csvOf({ rows, asked, doers }) {
   const header = [_("Time"), _("Who"), _("What"), _("Patients"), _("From where"), "who", "kind", "detail", "block", "audit_id"];
-  const lines = rows.map((row) => [row.at, whoOf(row.who), whatOf(row), patientsOf(row, asked), whereOf(row), row.who, row.kind, detailOf(row), row.block ?? "", row.audit_id]);
+  const lines = rows.map((row) => [row.at, whoOf(row.who, doers), whatOf(row), patientsOf(row, asked), whereOf(row), row.who, row.kind, detailOf(row), row.block ?? "", row.audit_id]);
   return BEGIN + [header, ...lines].map((cells) => cells.map(cell).join(",") + "\r\n").join("");
 }
 

@@ -9,18 +9,18 @@ const MOST_NAMED = 8;
 const OWN = new Set(["from", "channel", "count"]);
 
 /** The table; a sentence where there are no rows. */
-export function drawRows({ rows, names, asked }) {
+export function drawRows({ rows, names, asked, doers }) {
   if (!rows.length) return h("p", { class: "notice" }, _("No row fits."));
   const heads = [_("Time"), _("Who"), _("What"), _("Patients"), _("From where")].map((text) => h("th", { scope: "col" }, text));
-  return h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows.map((row) => drawRow(row, names, asked))));
+  return h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows.map((row) => drawRow(row, names, asked, doers))));
 }
 
-function drawRow(row, names, asked) {
+function drawRow(row, names, asked, doers) {
   return h(
     "tr",
     {},
     h("th", { scope: "row", tabindex: "-1" }, h("time", { datetime: row.at }, dayAndTime(row.at)), !row.block && h("span", { class: "badge mild" }, _("not sealed yet"))),
-    h("td", { title: row.who }, whoOf(row.who)),
+    h("td", { title: row.who }, whoOf(row.who, doers)),
     h("td", {}, whatOf(row), more(row)),
     h("td", {}, patientsOf(row.patients, names, asked)),
     h("td", {}, whereOf(row)),

@@ -41,9 +41,9 @@ export const KINDS = {
   "refused:enroll-code": N_("Refused: wrong code of a kiosk"),
   "refused:birth-date": N_("Refused: wrong birth date"),
   "refused:sign-in": N_("Refused: wrong login name or password"),
+  "refused:sign-on": N_("Refused: single sign-on did not hold, or gave no duty"),
   "refused:locked": N_("Refused: signing in is locked for a while"),
   "refused:account-code": N_("Refused: wrong code of an account"),
-  "refused:sign-on": N_("Refused: single sign-on"),
   "sign-in": N_("Signed in"),
   "sign-in-locked": N_("Signing in was locked after too many failures"),
   "sign-out": N_("Signed out"),
@@ -102,8 +102,14 @@ export function whatOf({ kind, detail }) {
   return detail.count > 1 ? ngettext("{what} ({n} time)", "{what} ({n} times)", detail.count, { what }) : what;
 }
 
-/** Who it was. */
-export function whoOf(who) {
+/** Who it was: a person and a kiosk by name, and beside it by what the row has. `doers` are the names by that. */
+export function whoOf(who, doers) {
+  const name = Object.hasOwn(doers, who) && doers[who];
+  const written = writtenOf(who);
+  return name && name !== written ? `${name} (${written})` : written;
+}
+
+function writtenOf(who) {
   if (who === "centre") return _("The centre itself");
   if (who === "unknown") return _("Nobody known");
   const [role, ...rest] = who.split(":");
