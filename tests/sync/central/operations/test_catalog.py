@@ -13,10 +13,10 @@ import pytest
 
 from sync.central.operations.catalog import operations
 from sync.central.records.accounts import Account, add_account
-from sync.central.records.duties import Duty
 from sync.central.records.bindings import end_binding, hashes_of_binding
 from sync.central.records.card_blocks import begin_block
 from sync.central.records.cases import NewCase, open_case
+from sync.central.records.duties import Duty
 from sync.central.records.site import read_site, set_demo
 from sync.central.records.tokens import hash_of
 from sync.ids import new_id
