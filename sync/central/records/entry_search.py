@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sync.central.records.entries import entry_of_row, line_order
+from sync.central.records.name_search import has_words
 from sync.central.records.patients import patient_named
 from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, any_of
@@ -13,7 +14,6 @@ from sync.text import fold
 
 _LONGEST = 1000
 _DIGITS_OF_A_NUMBER = 4
-_MOST_WORDS = 8  # the words of a text that are looked for in a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,7 @@ def meaning(text: str, *, by_name: bool, by_number: bool = True) -> tuple[str, d
         terms.append("e.queue_number like :digits")
         parameters["digits"] = f"%-{int(folded):03d}"
     if by_name:
-        words = {f"word{place}": f"% {_literal(word)}%" for place, word in enumerate(folded.split()[:_MOST_WORDS])}
-        terms.append(" and ".join(f"' ' || p.name_folded like :{word} escape '\\'" for word in words))
+        condition, words = has_words("p.name_folded", folded)
+        terms.append(condition)
         parameters |= words
     return " or ".join(terms), parameters
-
-
-def _literal(text: str) -> str:
-    """Text that `like … escape '\\'` takes as it stands."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

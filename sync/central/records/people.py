@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sync.central.records.name_search import has_words
 from sync.central.records.patients import patient_named
 from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction
@@ -11,7 +12,6 @@ from sync.journey.queue_numbers import queue_numbers_of
 from sync.text import fold
 
 _LONGEST = 200
-_MOST_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,7 @@ def people_like(db: ReadTransaction, name: str, birth_date: str | None, patient_
 
 def _meaning(folded: str, today: str) -> tuple[str, dict[str, str]]:
     """The SQL condition that a patient is whom a person means by a text, and its parameters."""
-    words = {f"word{place}": f"% {_literal(word)}%" for place, word in enumerate(folded.split()[:_MOST_WORDS])}
-    by_name = " and ".join(f"' ' || name_folded like :{word} escape '\\'" for word in words)
+    by_name, words = has_words("name_folded", folded)
     terms, parameters = ["id_folded = :folded", by_name], {"folded": folded, **words}
     for place, number in enumerate(queue_numbers_of(folded)):
         of_number = f"queue_number = :number{place} or label_aliases like :alias{place}"
@@ -90,11 +89,6 @@ def _born(birth_dates: Sequence[str]) -> tuple[str, dict[str, str]]:
         return "", {}
     dates = {f"born{place}": each for place, each in enumerate(birth_dates)}
     return f" and birth_date in ({', '.join(f':{each}' for each in dates)})", dates
-
-
-def _literal(text: str) -> str:
-    """Text that `like … escape '\\'` takes as it stands."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _person(row: Row) -> Person:

@@ -147,7 +147,8 @@ def found(centre: Centre, text: str, *, by_name: bool = True) -> list[str]:
         ("jean pierre", ["p-2"]),
         ("Jean‐Pierre", ["p-2"]),
         (unicodedata.normalize("NFD", "홍길"), ["P-3"]),
-        ("길동", []),
+        ("길동", ["P-3"]),  # the given name, without a space before it
+        ("길순", []),
         ("%", []),
         ("_nna", []),
         ("-", []),
