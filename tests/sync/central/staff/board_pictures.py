@@ -66,7 +66,7 @@ def hospital() -> dict[str, Any]:
 def take(folder: Path) -> list[Path]:
     """Writes one picture for each language. Returns the paths."""
     with tempfile.TemporaryDirectory() as place, running(chromium()) as browser:
-        online = Online(Path(place), centre=_centre(Path(place)))
+        online = Online(Path(place), centre=ward(Path(place)))
         taken = []
         for language, locale in (("ko", "ko-KR"), ("en", "en-US")):
             with board(browser, online, name="김미정", room="2번 방", exams=("echo",), locale=locale) as screen:
@@ -77,7 +77,8 @@ def take(folder: Path) -> list[Path]:
     return taken
 
 
-def _centre(place: Path) -> Centre:
+def ward(place: Path) -> Centre:
+    """A centre where all of them wait for the ultrasound."""
     centre = Centre(place, filled=False)
     centre.take(hospital())
     for n, _ in enumerate(NAMES, start=1):
