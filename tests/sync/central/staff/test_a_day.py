@@ -18,7 +18,7 @@ from tests.sync.central.staff.reception import Desk
 from tests.sync.central.staff.ward import Board, Wire, board, clear, number, waiting
 
 pytestmark = pytest.mark.browser
-ROOM = "7"
+NURSE, ROOM = "김미정", "7"
 Say = Callable[..., str]
 
 
@@ -57,7 +57,7 @@ def begin(page: Page, online: Online, who: Person, say: Say) -> Board:
 def test_a_nurses_day(online: Online, browser: Browser, language: str, locale: str):
     clear(online)
     first, second = waiting(online, 2)
-    box, who = Box(online), person(online, Duty.EXAM_ROOM, Duty.RECEPTION, name="김미정")
+    box, who = Box(online), person(online, Duty.EXAM_ROOM, Duty.RECEPTION, name=NURSE)
     context = browser.new_context(locale=locale, viewport={"width": 1366, "height": 768})
     context.set_default_timeout(PATIENCE_S * 1000)
     page, complaints = context.new_page(), list[str]()
@@ -89,12 +89,12 @@ def calls_take_turns(nurse: Board, online: Online, browser: Browser, first: str,
         nurse.press("n")
         nurse.has(first, ROOM)
         other.press("n")
-        other.says(nurse.by)
+        other.says(NURSE)
         other.says(number(online, second))
         slow.give_news()
         other.is_next(number(online, second))
         other.press("n")
-        nurse.has(second, other.by)
+        nurse.has(second, "Lee")
         other.press("u")
         expect(nurse.page.locator(".line")).to_contain_text(number(online, second))
 

@@ -55,6 +55,7 @@ def test_an_invitation_shows_its_code_once(online: Online, browser: Browser):
         code = page.locator("#shown-code").inner_text()
         assert faults(page) == []
         page.get_by_role("button", name="Close", exact=True).click()
+        expect(page.locator("#shown-code")).to_have_count(0)
         expect(page.locator("#invitations li")).to_contain_text("이서연: Reception")
         assert code not in page.content()
         page.get_by_role("button", name="Withdraw: 이서연").click()
