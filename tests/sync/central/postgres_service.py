@@ -103,5 +103,5 @@ def wait(so: Callable[[], object]) -> None:
 
 
 def _without_head(error: str) -> str:
-    """A standard error without the end of the access log's chain, which a service tells once it has run for a minute."""
+    """A standard error without the end of the access log's chain, which a service tells after a minute."""
     return "".join(line for line in error.splitlines(keepends=True) if ".log_sealing: " not in line)

@@ -83,12 +83,14 @@ def ask(
     members: Mapping[str, Any] = MappingProxyType({}),
     **parameters: str,
 ) -> dict[str, set[int]]:
-    """Asks for every operation of the document, with these values of parameters. Returns the statuses of each.
+    """Asks for the operations of the document, with these values of parameters. Returns the statuses of each.
 
     A member of a body gets its value from `members` where that is of the same type. Fails with what the tool has found.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     opened = _ask(marked, headers, members, parameters, lambda operation: _opens(operation, role))
+    if not LONG:
+        return opened
     # Whatever is sent, the others refuse the token: one request of each is enough.
     return opened | _ask(
         marked, headers, members, parameters, lambda operation: not _opens(operation, role), in_short=True
@@ -132,8 +134,10 @@ def _ask(
     }
     if headers:
         settings["headers"] = dict(headers)
-    whole = schemathesis.openapi.from_dict(document_of(marked), config=schemathesis.Config.from_dict(settings))
-    schema = whole.include(lambda context: is_asked(context.operation.definition.raw))
+    # The filter of the tool does nothing beside `operations`. A path is asked whole: its other methods are tried too.
+    document = document_of(marked)
+    document["paths"] = {path: each for path, each in document["paths"].items() if any(map(is_asked, each.values()))}
+    schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(settings))
 
     @schema.hook
     def map_body(_: schemathesis.HookContext, body: Any) -> Any:
@@ -170,9 +174,11 @@ def document_of(marked: MarkedOnline) -> dict[str, Any]:
     return dict(marked.online.call("GET", "/api/v1/openapi.json").json())
 
 
-def operations(marked: MarkedOnline) -> set[str]:
+def operations(marked: MarkedOnline, role: Role | None = None) -> set[str]:
+    """The names of the operations that `ask` asks for; all without a role. tests/sync/central/door asks the others."""
     paths = document_of(marked)["paths"].items()
-    return {f"{method.upper()} {path}" for path, methods in paths for method in methods}
+    found = {f"{method.upper()} {path}": each for path, methods in paths for method, each in methods.items()}
+    return {name for name, each in found.items() if LONG or _opens(each, role)}
 
 
 def breaches(marked: MarkedOnline) -> dict[str, Any]:
@@ -185,7 +191,7 @@ def breaches(marked: MarkedOnline) -> dict[str, Any]:
 @pytest.mark.parametrize("role", BEARERS)
 def test_every_answer_to_a_bearer_is_one_that_the_document_names(marked: MarkedOnline, role: Role | None):
     statuses = ask(marked, role, BEARERS[role](marked))
-    assert set(statuses) == operations(marked)
+    assert set(statuses) >= operations(marked, role)
     assert not breaches(marked)
 
 
@@ -223,7 +229,7 @@ def test_every_answer_to_a_kiosk_that_names_itself_is_one_that_the_document_name
     box = marked.box
     own = {"site_id": box.site_id, "kiosk_id": box.kiosk_id, "protocol_version": PROTOCOL_VERSION, "epoch": 1}
     statuses = ask(marked, Role.KIOSK, box.token, {**own, "wait_s": 0.0})
-    assert set(statuses) == operations(marked)
+    assert set(statuses) >= operations(marked, Role.KIOSK)
     calls = ("sync/push", "sync/pull", "sync/lookup", "kiosks/token")
     assert {call for call in calls if not statuses[f"POST /api/v1/{call}"] & {200, 503}} == set()
     assert not breaches(marked)
