@@ -92,7 +92,7 @@ def next_picture(definitions: Definitions, before: Picture | None, read: ReadAga
     known = before.rows if before is not None else {}
     live = [each for each in read.rows if each.row.state in definitions.live]
     over = [each for each in read.rows if each.row.state not in definitions.live]
-    rows = _rows(known, live, read.patients)
+    rows = _rows(known, live, over, read.patients)
     lines = {exam_id: tuple(with_places(line)) for exam_id, line in _touched_lines(known, rows).items()}
     ended = _ended(before.ended if before is not None and read.patients is not None else {}, rows, over)
     made = Picture(
@@ -117,13 +117,24 @@ def next_picture(definitions: Definitions, before: Picture | None, read: ReadAga
 
 
 def _rows(
-    known: Mapping[str, PlacedRow], live: Sequence[PlacedRow], patients: Collection[str] | None
+    known: Mapping[str, PlacedRow],
+    live: Sequence[PlacedRow],
+    over: Sequence[PlacedRow],
+    patients: Collection[str] | None,
 ) -> dict[str, PlacedRow]:
-    """The live rows: those that were read, and the known ones of the patients who were not asked for."""
+    """The live rows: those that were read, and the known ones of the patients who were not asked for.
+
+    An entry that has ended since a merge is known as another patient's.
+    """
     read = {each.row.queue_id: each for each in live}
     if patients is None:
         return read
-    of_others = {queue_id: each for queue_id, each in known.items() if each.row.patient_id not in patients}
+    ended = {each.row.queue_id for each in over}
+    of_others = {
+        queue_id: each
+        for queue_id, each in known.items()
+        if each.row.patient_id not in patients and queue_id not in ended
+    }
     return {**of_others, **read}
 
 

@@ -161,6 +161,26 @@ def test_a_merge_of_two_records_moves_the_entry_to_the_patient_who_is_kept(centr
     assert ([row["patient_id"] for row in update["rows"]], update["gone"]) == (["P05"], [])
 
 
+def test_an_entry_that_ended_after_a_merge_is_no_longer_in_the_line(centre: Centre):
+    wait_in_line(centre, 1)
+    feed = BoardFeed(centre.parts)
+    before = feed.board(("blood",))
+    assert isinstance(before, Whole)
+    with centre.store.write() as db:
+        now_ms = centre.clock()
+        merge(db, centre.parts.definitions, PatientId("P02"), PatientId("P01"), DAY, now_ms, centre.parts.ids)
+    press(centre, 2, "call_patient")
+    press(centre, 2, "start_exam")
+    press(centre, 2, "complete_exam")
+    told = whole(feed, "blood")
+    assert ([row["patient_id"] for row in told["entries"]], len(told["ended"])) == ([], 1)
+    changes = feed.since(before.version, ("blood",))
+    assert isinstance(changes, Changes)
+    assert changes.told is not None
+    said = msgspec.json.decode(bytes(changes.told.value))
+    assert (said["gone"], [row["patient_id"] for row in said["ended"]]) == ([told["ended"][0]["queue_id"]], ["P02"])
+
+
 def test_the_board_of_a_new_day_is_empty(centre: Centre):
     wait_in_line(centre, 1)
     feed = BoardFeed(centre.parts)
