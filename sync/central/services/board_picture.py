@@ -28,13 +28,15 @@ class BoardExam(msgspec.Struct, frozen=True):
 class Picture(msgspec.Struct, frozen=True):
     """The lines at one moment. `version` rises with each picture of a worker that differs from the one before it.
 
-    - `change`: the last change number that it has. `day`: the day of the site. `zone`: the site's time zone.
+    - `change`: the last change number that it has, of this `incarnation` of the database.
+    - `day`: the day of the site. `zone`: the site's time zone.
     - `at_ms`: when it was read (UTC ms), to the second where nothing has changed since.
     - `rows`: every live entry. `lines`: the ids of each exam's, in the order of its line.
     - `ended`: the last entries of each exam that have ended, the newest first.
     """
 
     version: int
+    incarnation: str
     change: int
     day: str
     zone: str
@@ -78,6 +80,7 @@ class ReadAgain(msgspec.Struct, frozen=True):
     `patients` are those all of whose rows of the day are among the rows; None: the live rows are all there are.
     """
 
+    incarnation: str
     change: int
     day: str
     zone: str
@@ -97,6 +100,7 @@ def next_picture(definitions: Definitions, before: Picture | None, read: ReadAga
     ended = _ended(before.ended if before is not None and read.patients is not None else {}, rows, over)
     made = Picture(
         before.version + 1 if before is not None else 1,
+        read.incarnation,
         read.change,
         read.day,
         read.zone,
@@ -112,7 +116,8 @@ def next_picture(definitions: Definitions, before: Picture | None, read: ReadAga
     step = _step(before, made, {each.row.queue_id for each in over})
     if before is not None and step.is_empty:
         is_old = abs(read.at_ms - before.at_ms) >= _SAME_MOMENT_MS
-        return replace(before, change=read.change, at_ms=read.at_ms if is_old else before.at_ms), step
+        at_ms = read.at_ms if is_old else before.at_ms
+        return replace(before, incarnation=read.incarnation, change=read.change, at_ms=at_ms), step
     return made, step
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.services.board_feed import BoardFeed, Changes, Whole
 from sync.central.services.door import let_out
 from sync.central.services.errors import ApiError
@@ -270,6 +271,19 @@ def test_a_board_that_has_missed_too_much_is_told_the_whole(centre: Centre):
     found = feed.since(version, ())
     assert isinstance(found, Whole)
     assert feed.since(found.version, ()) == Changes(None, found.version)
+
+
+def test_a_board_of_a_database_that_was_set_back_is_read_whole(centre: Centre):
+    wait_in_line(centre, 1, 2)
+    feed = BoardFeed(centre.parts)
+    assert set(rows(feed, "blood")) == {"P01", "P02"}
+    with centre.store.write() as db:  # the arrival of the first one is lost, and its change number is given again
+        db.execute("delete from entry_history where patient_id = 'P01'")
+        db.execute("update journeys set current_queue_id = null, change = 0 where patient_id = 'P01'")
+        db.execute("delete from entries where patient_id = 'P01'")
+        begin_new_incarnation(db, centre.clock())
+    press(centre, 2, "call_patient")
+    assert set(rows(feed, "blood")) == {"P02"}
 
 
 def test_what_is_told_names_each_patient_for_the_access_log(centre: Centre):
