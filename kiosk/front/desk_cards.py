@@ -1,7 +1,7 @@
 """Cards for the desk: staff await the next card at this kiosk, or the kiosk is a reader of the desk.
 
 Such a card checks nobody in. Its hash goes to the centre, and staff there decide. The kiosk shows nobody's name, and
-judges nobody's card. A wait is shown once nobody is on the screen: whoever stands there first is not disturbed.
+judges nobody's card. A wait is shown once nobody is on the screen, so no person before it is disturbed.
 
 Not safe from several threads: the reception calls it under its lock.
 """

@@ -19,6 +19,8 @@ from sync.journey.model import PatientId
 from sync.protocol import Renamed
 from sync.text import clean, fold
 
+_NAMED_AT_ONCE = 1000  # ids of a statement
+
 
 def patient_named(db: ReadTransaction, patient_id: str) -> PatientId | None:
     """The patient that an id means: the patient of that id, or of that alias; None for an unknown id.
@@ -97,11 +99,10 @@ def patients_of_name(db: ReadTransaction, name: str) -> list[PatientId]:
 
 def whole_names(db: ReadTransaction, ids: Collection[str]) -> dict[str, str]:
     """The names of known patients by the ids that are given, the ids of merged records among them."""
+    given = list(ids)
     found: dict[str, str] = {}
-    for given in ids:
-        patient_id = patient_named(db, given)
-        if patient_id is not None and (patient := read_patient(db, patient_id)):
-            found[given] = patient["name"]
+    for some in (given[begin : begin + _NAMED_AT_ONCE] for begin in range(0, len(given), _NAMED_AT_ONCE)):
+        found |= {named: str(each["name"]) for named, each in people_named(db, some).items()}
     return found
 
 

@@ -28,13 +28,15 @@ class BoardExam(msgspec.Struct, frozen=True):
 class Picture(msgspec.Struct, frozen=True):
     """The lines at one moment. `version` rises with each picture of a worker that differs from the one before it.
 
-    - `change`: the last change number that it has. `day`: the day of the site. `zone`: the site's time zone.
+    - `change`: the last change number that it has, of this `incarnation` of the database.
+    - `day`: the day of the site. `zone`: the site's time zone.
     - `at_ms`: when it was read (UTC ms), to the second where nothing has changed since.
     - `rows`: every live entry. `lines`: the ids of each exam's, in the order of its line.
     - `ended`: the last entries of each exam that have ended, the newest first.
     """
 
     version: int
+    incarnation: str
     change: int
     day: str
     zone: str
@@ -78,6 +80,7 @@ class ReadAgain(msgspec.Struct, frozen=True):
     `patients` are those all of whose rows of the day are among the rows; None: the live rows are all there are.
     """
 
+    incarnation: str
     change: int
     day: str
     zone: str
@@ -92,11 +95,12 @@ def next_picture(definitions: Definitions, before: Picture | None, read: ReadAga
     known = before.rows if before is not None else {}
     live = [each for each in read.rows if each.row.state in definitions.live]
     over = [each for each in read.rows if each.row.state not in definitions.live]
-    rows = _rows(known, live, read.patients)
+    rows = _rows(known, live, over, read.patients)
     lines = {exam_id: tuple(with_places(line)) for exam_id, line in _touched_lines(known, rows).items()}
     ended = _ended(before.ended if before is not None and read.patients is not None else {}, rows, over)
     made = Picture(
         before.version + 1 if before is not None else 1,
+        read.incarnation,
         read.change,
         read.day,
         read.zone,
@@ -112,18 +116,30 @@ def next_picture(definitions: Definitions, before: Picture | None, read: ReadAga
     step = _step(before, made, {each.row.queue_id for each in over})
     if before is not None and step.is_empty:
         is_old = abs(read.at_ms - before.at_ms) >= _SAME_MOMENT_MS
-        return replace(before, change=read.change, at_ms=read.at_ms if is_old else before.at_ms), step
+        at_ms = read.at_ms if is_old else before.at_ms
+        return replace(before, incarnation=read.incarnation, change=read.change, at_ms=at_ms), step
     return made, step
 
 
 def _rows(
-    known: Mapping[str, PlacedRow], live: Sequence[PlacedRow], patients: Collection[str] | None
+    known: Mapping[str, PlacedRow],
+    live: Sequence[PlacedRow],
+    over: Sequence[PlacedRow],
+    patients: Collection[str] | None,
 ) -> dict[str, PlacedRow]:
-    """The live rows: those that were read, and the known ones of the patients who were not asked for."""
+    """The live rows: those that were read, and the known ones of the patients who were not asked for.
+
+    An entry that has ended since a merge is known as another patient's.
+    """
     read = {each.row.queue_id: each for each in live}
     if patients is None:
         return read
-    of_others = {queue_id: each for queue_id, each in known.items() if each.row.patient_id not in patients}
+    ended = {each.row.queue_id for each in over}
+    of_others = {
+        queue_id: each
+        for queue_id, each in known.items()
+        if each.row.patient_id not in patients and queue_id not in ended
+    }
     return {**of_others, **read}
 
 

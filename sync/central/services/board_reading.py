@@ -28,19 +28,25 @@ def read_after(centre: Centre, before: Picture | None) -> ReadAgain:
     with centre.store.read() as db:
         site, change = read_site(db), db.latest_change()
         day = site.day(now_ms)
-        patients = _changed(db, before, day, change)
+        patients = _changed(db, before, site.server_incarnation, day, change)
         entries, of_patients = _entries(db, centre.definitions, day, patients)
         shown = dict.fromkeys(each.patient_id for each in entries)
         presses = undoable_presses(db, shown) if shown else {}
         maker = RowMaker(centre.definitions, site, presses)
         rows = list(maker.rows(entries, of_patients))
         counts = count_entries_of_exams(db, day) if patients is None or patients else _counts(before)
-        return ReadAgain(change, day, site.site.timezone, now_ms, _exams(db, counts), rows, patients)
+        exams, zone = _exams(db, counts), site.site.timezone
+        return ReadAgain(site.server_incarnation, change, day, zone, now_ms, exams, rows, patients)
 
 
-def _changed(db: ReadTransaction, before: Picture | None, day: str, change: int) -> Collection[str] | None:
+def _changed(
+    db: ReadTransaction, before: Picture | None, incarnation: str, day: str, change: int
+) -> Collection[str] | None:
     """The patients to read again; None where everything is to be read."""
-    if before is None or before.day != day or before.change > change:  # a restored database has lost changes
+    if before is None or before.day != day:
+        return None
+    # A database that was set back has lost changes, and gives their numbers to others.
+    if before.incarnation != incarnation or before.change > change:
         return None
     if before.change == change:
         return ()

@@ -241,7 +241,7 @@ def _patient(
 
 
 def _digest(case: InboxCase, foreseen: Foreseen) -> str:
-    """Stands for the effect. What only says how long others take, and ids that are made anew, do not count."""
+    """Stands for the effect. The waits of others and the ids of new rows do not count."""
     content = [
         case.code,
         case.count,

@@ -28,7 +28,6 @@ from sync.central.services.case_people import (
     Names,
     case_kiosk,
     case_patient,
-    name_of_settler,
     names_in,
 )
 from sync.central.services.current_state import CurrentState, current_state
@@ -168,11 +167,11 @@ def case_view(
 
     `journey` is the patient's, where the case is about a patient.
     """
-    waiting = waiting_of_case(db, case.exception_id)
+    waiting, names = waiting_of_case(db, case.exception_id), names_in(db, [case])
     return CaseView(
-        **msgspec.structs.asdict(_shown(db, case, site, names_in(db, [case]))),
+        **msgspec.structs.asdict(_shown(db, case, site, names)),
         settled_by=case.settled_by,
-        settled_by_name=name_of_settler(db, case.settled_by),
+        settled_by_name=names.settler(case),
         settlement=case.settlement,
         settled_at=None if case.settled_ms is None else iso(case.settled_ms, site.site.timezone),
         patient=case_patient(db, journey.patient_id) if journey else None,
@@ -221,7 +220,7 @@ def _settled(db: ReadTransaction, case: InboxCase, site: SiteSettings, names: Na
     return SettledRow(
         **msgspec.structs.asdict(_shown(db, case, site, names)),
         settled_by=case.settled_by or "",
-        settled_by_name=name_of_settler(db, case.settled_by) or "",
+        settled_by_name=names.settler(case) or "",
         settlement=case.settlement or {},
         settled_at=iso(case.settled_ms or 0, site.site.timezone),
     )

@@ -110,7 +110,7 @@ def sign_in_by_password(
 def begin(db: WriteTransaction, centre: Centre, account: Account, visitor: Visitor, way: str) -> Begun:
     """Begins a session of a person who has shown who they are, in a new cookie of session and browser.
 
-    The browser's former session ends, whoever it was of.
+    The browser's former session ends, also that of another person.
     """
     now_ms = centre.clock()
     change_account(db, replace(account, signed_in_ms=now_ms))

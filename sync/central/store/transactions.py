@@ -119,8 +119,8 @@ class ReadTransaction:
 class WriteTransaction(ReadTransaction):
     """A transaction that writes. Its `news` are announced after the commit.
 
-    `asked_from` is the network address of whoever asked for it, which the rows of the audit name; None for a command,
-    and for what the centre does by itself.
+    `asked_from` is the network address of the request, which the rows of the audit name. It is None for a command, and
+    for what the centre does by itself.
 
     `writes_together`: `write` keeps the rows, and they are written together later.
     """

@@ -1,4 +1,4 @@
-"""Whoever can write the database changes the access log: every change of a sealed row or of a block is found."""
+"""An intruder who can write the database changes the access log. Each change of a sealed row or of a block is found."""
 
 from __future__ import annotations
 

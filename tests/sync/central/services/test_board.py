@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.services.board_feed import BoardFeed, Changes, Whole
 from sync.central.services.door import let_out
 from sync.central.services.errors import ApiError
@@ -161,6 +162,26 @@ def test_a_merge_of_two_records_moves_the_entry_to_the_patient_who_is_kept(centr
     assert ([row["patient_id"] for row in update["rows"]], update["gone"]) == (["P05"], [])
 
 
+def test_an_entry_that_ended_after_a_merge_is_no_longer_in_the_line(centre: Centre):
+    wait_in_line(centre, 1)
+    feed = BoardFeed(centre.parts)
+    before = feed.board(("blood",))
+    assert isinstance(before, Whole)
+    with centre.store.write() as db:
+        now_ms = centre.clock()
+        merge(db, centre.parts.definitions, PatientId("P02"), PatientId("P01"), DAY, now_ms, centre.parts.ids)
+    press(centre, 2, "call_patient")
+    press(centre, 2, "start_exam")
+    press(centre, 2, "complete_exam")
+    told = whole(feed, "blood")
+    assert ([row["patient_id"] for row in told["entries"]], len(told["ended"])) == ([], 1)
+    changes = feed.since(before.version, ("blood",))
+    assert isinstance(changes, Changes)
+    assert changes.told is not None
+    said = msgspec.json.decode(bytes(changes.told.value))
+    assert (said["gone"], [row["patient_id"] for row in said["ended"]]) == ([told["ended"][0]["queue_id"]], ["P02"])
+
+
 def test_the_board_of_a_new_day_is_empty(centre: Centre):
     wait_in_line(centre, 1)
     feed = BoardFeed(centre.parts)
@@ -250,6 +271,19 @@ def test_a_board_that_has_missed_too_much_is_told_the_whole(centre: Centre):
     found = feed.since(version, ())
     assert isinstance(found, Whole)
     assert feed.since(found.version, ()) == Changes(None, found.version)
+
+
+def test_a_board_of_a_database_that_was_set_back_is_read_whole(centre: Centre):
+    wait_in_line(centre, 1, 2)
+    feed = BoardFeed(centre.parts)
+    assert set(rows(feed, "blood")) == {"P01", "P02"}
+    with centre.store.write() as db:  # the arrival of the first one is lost, and its change number is given again
+        db.execute("delete from entry_history where patient_id = 'P01'")
+        db.execute("update journeys set current_queue_id = null, change = 0 where patient_id = 'P01'")
+        db.execute("delete from entries where patient_id = 'P01'")
+        begin_new_incarnation(db, centre.clock())
+    press(centre, 2, "call_patient")
+    assert set(rows(feed, "blood")) == {"P02"}
 
 
 def test_what_is_told_names_each_patient_for_the_access_log(centre: Centre):
