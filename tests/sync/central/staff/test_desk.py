@@ -76,7 +76,7 @@ def test_a_walk_in_is_registered_and_gets_a_number_in_one_press_after_a_look_at_
                 screen.confirm("Go on")
             screen.says("Anna Walker is registered and waits with the number C-")
             expect(screen.record).to_contain_text("desk-")
-            expect(screen.record).to_contain_text("Is waiting")
+            expect(screen.record).to_contain_text("Waiting")
             screen.page.get_by_role("button", name="Close this message").click()
     rows = online.centre.rows("select patient_id from patients where name = 'Anna Walker'")
     assert len(rows) == 2
@@ -110,7 +110,7 @@ def test_a_patient_gets_into_a_line_and_a_second_time_is_refused_in_words(online
         screen.says("waits with the number C-")
         screen.press("Into a line")
         screen.confirm("Give a number")
-        screen.says("Where the patient stands: Is waiting")
+        screen.says("Where the patient stands: Waiting")
 
 
 def test_a_press_is_for_the_record_on_the_screen_whoever_is_opened_meanwhile(online: Online, browser: Browser):

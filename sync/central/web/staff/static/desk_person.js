@@ -2,7 +2,8 @@
 
 import { h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
-import { bookingWord, born, cardWord, entryWord, journeyWord, languageName, placeOf, whenOf } from "./desk_words.js";
+import { born, cardWord, languageName, placeOf, whenOf } from "./desk_words.js";
+import { bookingWord, entryWord, journeyWord } from "./states.js";
 import { clock, dayAndTime } from "./time.js";
 
 /** Makes the record. `does` has a function for each press, which gets what it is about. */

@@ -1,32 +1,9 @@
-// The words of the card desk for states, and its sentences for what the centre refuses.
+// The words of the card desk, and its sentences for what the centre refuses.
 
 import { N_, _, clock, language } from "/page/words.js";
 import { centreNow } from "./start.js";
+import { journeyWord, wordIn } from "./states.js";
 import { dayAndTime } from "./time.js";
-
-const JOURNEY = {
-  UNREGISTERED: N_("Has not arrived today"),
-  ARRIVED: N_("Has arrived"),
-  REGISTERED: N_("Is registered"),
-  WAITING: N_("Is waiting"),
-  CALLED: N_("Is called"),
-  IN_PROGRESS: N_("Is in the exam"),
-  COMPLETED: N_("Exam finished"),
-  PAYMENT: N_("Is paying"),
-  FINISHED: N_("Has paid"),
-};
-
-const ENTRY = {
-  waiting: N_("waiting"),
-  delayed: N_("delayed"),
-  called: N_("called"),
-  no_show: N_("did not come"),
-  in_progress: N_("in the exam"),
-  completed: N_("finished"),
-  cancelled: N_("cancelled"),
-};
-
-const BOOKING = { ...ENTRY, booked: N_("booked"), arrived: N_("has arrived") };
 
 const CARD = { active: N_("in use"), ended: N_("ended"), blocked: N_("reported lost") };
 
@@ -60,13 +37,8 @@ const SENTENCES = {
   same_patient: N_("Both numbers are the same patient's already."),
 };
 
-const say = (table, name) => (table[name] ? _(table[name]) : name);
-
-export const journeyWord = (name) => say(JOURNEY, name);
-export const entryWord = (name) => say(ENTRY, name);
-export const bookingWord = (name) => say(BOOKING, name);
-export const cardWord = (name) => say(CARD, name);
-export const conflictWords = (name) => say(CONFLICT, name);
+export const cardWord = (name) => wordIn(CARD, name);
+export const conflictWords = (name) => wordIn(CONFLICT, name);
 export const refusedCardWords = (name) => (REFUSED_CARD[name] ? _(REFUSED_CARD[name]) : _("This card cannot be bound."));
 
 /** What went wrong, as a sentence. */
