@@ -2,7 +2,8 @@
 
 import { h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
-import { born, cardWord, languageName, placeOf, whenOf } from "./desk_words.js";
+import { born, cardWord, languageName, whenOf } from "./desk_words.js";
+import { placeOf } from "./places.js";
 import { bookingWord, entryWord, journeyWord } from "./states.js";
 import { clock, dayAndTime } from "./time.js";
 

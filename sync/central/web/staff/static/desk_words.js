@@ -3,7 +3,7 @@
 import { N_, _, clock, language } from "/page/words.js";
 import { centreNow } from "./start.js";
 import { journeyWord, wordIn } from "./states.js";
-import { dayAndTime } from "./time.js";
+import { dayAndTime, isoOf } from "./time.js";
 
 const CARD = { active: N_("in use"), ended: N_("ended"), blocked: N_("reported lost") };
 
@@ -70,10 +70,9 @@ export function born(date) {
 }
 
 function ageOf(date) {
-  const now = new Date(centreNow());
-  const [year, month, day] = date.split("-").map(Number);
-  const before = now.getMonth() + 1 < month || (now.getMonth() + 1 === month && now.getDate() < day);
-  return Math.max(0, now.getFullYear() - year - (before ? 1 : 0));
+  const today = isoOf(centreNow()); // of the site, whatever the machine's own zone
+  const isBefore = today.slice(5, 10) < date.slice(5, 10);
+  return Math.max(0, Number(today.slice(0, 4)) - Number(date.slice(0, 4)) - (isBefore ? 1 : 0));
 }
 
 /** The name of a language in the language in use. */
@@ -87,8 +86,3 @@ export function whenOf({ scheduled_at: at, all_day: allDay }) {
 
 /** The time of day of an ISO 8601 time, to the second. */
 export const toTheSecond = (moment) => moment.slice(11, 19);
-
-/** A room in words. One that is no number, such as "ground floor, desk", is already said in words. */
-export function placeOf(room) {
-  return /^\d+$/.test(room) ? _("Room {room}", { room }) : room;
-}

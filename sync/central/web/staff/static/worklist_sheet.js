@@ -2,6 +2,7 @@
 
 import { h } from "/page/dom.js";
 import { N_, _, clock, ngettext } from "/page/words.js";
+import { placeOf } from "./places.js";
 import { bookingWord, entryWord, kindWord } from "./states.js";
 import { dayAndTime } from "./time.js";
 
@@ -35,7 +36,7 @@ function table(list, rows, id) {
 }
 
 function headline(list, id) {
-  const place = list.room ? _("{exam} · room {room}", { exam: list.title, room: list.room }) : list.title;
+  const place = [list.title, list.room && placeOf(list.room)].filter(Boolean).join(" · ");
   return [
     h("h2", { id }, place),
     h("p", {}, `${list.site} · ${dayAndTime(list.day)}`),
