@@ -125,6 +125,29 @@ def test_a_press_is_for_the_record_on_the_screen_whoever_is_opened_meanwhile(onl
         screen.asks(f"Into a line: 환자{number_of(one):02d}")
 
 
+def test_a_message_stays_for_who_is_at_it_and_gives_the_focus_back(online: Online, browser: Browser):
+    with desk(browser, online) as screen:
+        screen.page.evaluate("import('/staff/static/say.js').then(({ say }) => void say('Done so.', { stays: 1000 }))")
+        screen.says("Done so.")
+        screen.page.locator("#desk-register").focus()
+        close = screen.page.get_by_role("button", name="Close this message")
+        close.focus()
+        screen.page.wait_for_timeout(1500)
+        screen.page.keyboard.press("Enter")
+        expect(close).to_have_count(0)
+        expect(screen.page.locator("#desk-register")).to_be_focused()
+
+
+def test_the_wait_for_a_card_ends_with_the_session(online: Online, browser: Browser, kiosk: DeskKiosk):
+    with desk(browser, online) as screen:
+        screen.open(online.newcomer())
+        screen.page.route("**/api/v1/desk/cards/*/", lambda route: route.fulfill(status=401, json={"code": "no"}))
+        screen.press("New card")
+        screen.confirm("Ask for the card")
+        screen.asks("You are signed out")
+        expect(screen.page.locator("#desk-wait-title")).to_have_count(0)
+
+
 def test_details_and_bookings_are_changed_by_hand(online: Online, browser: Browser):
     patient_id = online.newcomer(booked=False)
     with desk(browser, online) as screen:
