@@ -87,7 +87,9 @@ def test_the_day_says_what_happened_and_follows_what_happens(online: Online, bro
         for each in ("Held the card to a kiosk", "Confirmed the arrival", "HIV test", "1 card"):
             expect(day).to_contain_text(each)
         assert faults(screen.page) == []
-        online.act(online.staff, "call_patient", patient_id=patient_id, room="Room 8")
+        with screen.page.expect_request("**/day/") as asked:
+            online.act(online.staff, "call_patient", patient_id=patient_id, room="Room 8")
+        assert asked.value.headers["x-unattended"] == "1"  # nobody has pressed anything
         expect(day).to_contain_text("Room 8")
         expect(day).to_contain_text("Patient called")
         screen.press("Escape")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from sync.protocol import DeskWord
 from tests.sync.central.centre import DAY, card
@@ -111,6 +111,18 @@ def test_a_patient_gets_into_a_line_and_a_second_time_is_refused_in_words(online
         screen.press("Into a line")
         screen.confirm("Give a number")
         screen.says("Where the patient stands: Is waiting")
+
+
+def test_a_press_is_for_the_record_on_the_screen_whoever_is_opened_meanwhile(online: Online, browser: Browser):
+    one, other = online.newcomer(), online.newcomer()
+    with desk(browser, online) as screen:
+        held: list[Route] = []
+        screen.page.route("**/api/v1/desk/", lambda route: held.append(route))
+        screen.open(one)
+        screen.press("Into a line")
+        screen.open(other)
+        held[0].continue_()
+        screen.asks(f"Into a line: 환자{number_of(one):02d}")
 
 
 def test_details_and_bookings_are_changed_by_hand(online: Online, browser: Browser):

@@ -78,6 +78,13 @@ def test_the_chain_is_told_and_verified_and_a_tampered_row_is_named(online: Onli
         set_who(online, row["audit_id"], "command line:root")
 
 
+def test_the_page_that_looks_by_itself_keeps_no_idle_session(online: Online, browser: Browser, reader: Person):
+    with log_page(browser, online, reader) as page:
+        with page.expect_request("**/access-log/state/") as asked:
+            page.reload()
+        assert asked.value.headers["x-unattended"] == "1"
+
+
 def set_who(online: Online, audit_id: str, who: str) -> None:
     with online.centre.store.write() as db:
         db.execute("update audit set who = :who where audit_id = :id", {"who": who, "id": audit_id})

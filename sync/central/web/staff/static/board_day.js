@@ -33,9 +33,9 @@ export class Day {
     await this.#look();
   }
 
-  /** Asks again. What is shown stays until the answer is there. */
+  /** Asks again by itself. What is shown stays until the answer is there. */
   refresh() {
-    if (this.patient) this.#look();
+    if (this.patient) this.#look({ unattended: true });
   }
 
   close() {
@@ -47,9 +47,9 @@ export class Day {
     return true;
   }
 
-  async #look() {
+  async #look(how = {}) {
     const asked = (this.#asked += 1);
-    const answer = await get(`/patients/${encodeURIComponent(this.#patient)}/day/`);
+    const answer = await get(`/patients/${encodeURIComponent(this.#patient)}/day/`, {}, how);
     if (asked !== this.#asked || !this.patient) return;
     const hadFocus = this.element.contains(document.activeElement);
     const parts = answer.ok ? dayParts(answer.body, this.titleOf) : [h("p", { class: "notice bad" }, answer.error)];

@@ -85,21 +85,25 @@ async function pressed(does) {
   if (next || person) await open(next || person.patient_id, { keepsFocus: !next });
 }
 
-const onPerson = (does) => (about) => person && pressed((frame) => does(frame, about));
+/** A press on a record is for the person who is on the screen at that moment, whoever is opened meanwhile. */
+const onPerson = (does) => (about) => {
+  const whom = person;
+  return whom && pressed((frame) => does(frame, whom, about));
+};
 
 const presses = {
-  walkIn: onPerson((frame) => walkIn(frame, person)),
-  book: onPerson((frame) => book(frame, person)),
-  bind: onPerson((frame) => bind(frame, person)),
-  change: onPerson((frame) => change(frame, person)),
-  merge: onPerson(() => merge(person)),
-  ticket: onPerson((_unused, entry) => copyTicket(entry)),
-  move: onPerson((frame, booking) => move(frame, booking)),
-  cancel: onPerson((_unused, booking) => cancel(booking)),
-  replace: onPerson((frame, card) => bind(frame, person, card)),
-  lost: onPerson((_unused, card) => lost(person, card)),
-  unbind: onPerson((_unused, card) => unbind(person, card)),
-  unblock: onPerson((_unused, card) => unblock(person, card)),
+  walkIn: onPerson(walkIn),
+  book: onPerson(book),
+  bind: onPerson((frame, whom) => bind(frame, whom)),
+  change: onPerson(change),
+  merge: onPerson((_frame, whom) => merge(whom)),
+  ticket: onPerson((_frame, _whom, entry) => copyTicket(entry)),
+  move: onPerson((frame, _whom, booking) => move(frame, booking)),
+  cancel: onPerson((_frame, _whom, booking) => cancel(booking)),
+  replace: onPerson(bind),
+  lost: onPerson((_frame, whom, card) => lost(whom, card)),
+  unbind: onPerson((_frame, whom, card) => unbind(whom, card)),
+  unblock: onPerson((_frame, whom, card) => unblock(whom, card)),
 };
 
 async function findByCard(frame) {

@@ -31,7 +31,7 @@ export function startChain() {
 }
 
 async function showState() {
-  const { ok, body, error } = await get("/access-log/state/");
+  const { ok, body, error } = await get("/access-log/state/", {}, { unattended: true });
   if (!ok) return (at("chain-state").textContent = _("The state of the chain is not known: {error}", { error }));
   const parts = [
     body.block ? _("Sealed until {time}, block {block}.", { time: dayAndTime(body.sealed_at), block: String(body.block) }) : _("No row is sealed yet."),
