@@ -82,6 +82,10 @@ def move_booking(centre: Centre, requester: Requester, appointment_id: str, requ
         after = replace(before, exam_id=exam_id or before.exam_id, schedule=when or before.schedule)
         if (after.exam_id, after.schedule) == (before.exam_id, before.schedule):
             return before
+        if after.exam_id != before.exam_id:
+            after = replace(
+                after, said_exam_id=None
+            )  # the next document has the last word, whatever the board has done
         fresh = context.centre.definitions.fresh_appointment
         is_moved = after.schedule.site_day != before.schedule.site_day or before.withdrawn is not None
         status = fresh if is_moved or _is_cancelled(context, before) else before.status
