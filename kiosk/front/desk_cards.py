@@ -119,7 +119,8 @@ class DeskCards:
         """Sends the card on the screen to the centre."""
         visitor = self._present.visitor
         assert visitor.desk is not None
-        self._wait = None
+        if self._wait is not None and self._wait.ask_id == visitor.desk.ask_id:  # a newer wait is for another card
+            self._wait = None
         # Its result comes within this time, or it is told that it did not arrive.
         self._show(DeskState.SENDS, visitor.desk.ask_id, LONGEST_S, visitor.cards, short_uid=visitor.desk.short_uid)
         ask_id, card = visitor.desk.ask_id, visitor.cards[0]

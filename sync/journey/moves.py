@@ -23,13 +23,14 @@ def follow_booking(definitions: Definitions, journey: Journey, entry: QueueEntry
     """The journey after its live entry has followed its booking. `journey` holds the bookings as they are now.
 
     A waiting entry moves to the line of the booking's exam, with its number and its time of arrival. In a line that
-    stands by bookings it goes to the place of the booked time. It ends where the booking is cancelled, or is of another
-    day. None where the patient is called or being seen: nothing moves then, and staff have to decide.
+    stands by bookings it goes to the place of the booked time. One that stays in another line keeps its place, which
+    staff may have given it. It ends where the booking is cancelled, or is of another day. None where the patient is
+    called or being seen: nothing moves then, and staff have to decide.
     """
     booking = booking_of(journey, entry)
     if booking is not None and not _is_cancelled(definitions, booking):
         if booking.exam_id == entry.exam_id:
-            stands = at_booked_place(definitions, entry, booking)
+            stands = at_booked_place(definitions, entry, booking) if booking.by_booking else entry
             return _decided(journey, *follow_entry(definitions, journey.with_entry(stands), stands, None))
         return _move(definitions, journey, entry, booking) if waits(definitions, entry) else None
     return _end(definitions, journey, entry) if waits(definitions, entry) else None

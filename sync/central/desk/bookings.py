@@ -20,7 +20,7 @@ from sync.central.records.exams import is_exam
 from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer, refused
-from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.errors import NO_EXAM, UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
@@ -29,7 +29,6 @@ from sync.journey.model import PatientId
 
 BOOK, MOVE, CANCEL = "book_by_hand", "move_by_hand", "cancel_by_hand"  # the action types
 _NO_BOOKING = ApiError("not_found", "There is no such booking.")
-_NO_EXAM = ApiError("not_found", "There is no such exam.")
 _OVER = ApiError("not_allowed", "The exam of the booking is done, or its day has ended.")
 _CALLED = ApiError("not_allowed", "The patient is called or being seen for this booking: change the queue entry.")
 _PAST = ApiError("malformed", "scheduled_at is of a day that has ended.")
@@ -83,6 +82,10 @@ def move_booking(centre: Centre, requester: Requester, appointment_id: str, requ
         after = replace(before, exam_id=exam_id or before.exam_id, schedule=when or before.schedule)
         if (after.exam_id, after.schedule) == (before.exam_id, before.schedule):
             return before
+        if after.exam_id != before.exam_id:
+            after = replace(
+                after, said_exam_id=None
+            )  # the next document has the last word, whatever the board has done
         fresh = context.centre.definitions.fresh_appointment
         is_moved = after.schedule.site_day != before.schedule.site_day or before.withdrawn is not None
         status = fresh if is_moved or _is_cancelled(context, before) else before.status
@@ -150,7 +153,7 @@ def _asked(context: ActionContext) -> tuple[str | ApiError | None, Schedule | Ap
     """The exam and the time of the payload; None for one that it does not name."""
     exam_id, said = context.request.named("exam_id"), context.request.named("scheduled_at")
     if exam_id is not None and not is_exam(context.db, exam_id):
-        return _NO_EXAM, None
+        return NO_EXAM, None
     if said is None:
         return exam_id, None
     try:

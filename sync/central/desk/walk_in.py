@@ -20,7 +20,7 @@ from sync.central.records.patients import patient_named
 from sync.central.records.queue_numbers import next_queue_number
 from sync.central.services.answers import Answer, refused
 from sync.central.services.current_state import people_before
-from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.errors import NO_EXAM, UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
@@ -43,7 +43,6 @@ from sync.journey.model import (
 from sync.journey.rules import available_actions, decide
 
 WALK_IN = "walk_in"  # the action type
-_NO_EXAM = ApiError("not_found", "There is no such exam.")
 _DECIDED_ELSEWHERE = ApiError("decided_elsewhere", "The hospital's other system decides the arrival of patients.")
 
 
@@ -87,7 +86,7 @@ def put_in_line(context: ActionContext, patient_id: PatientId, exam_id: str | No
     db, definitions = context.db, context.centre.definitions
     exam = read_exam(db, exam_id) if exam_id else context.site.site.walk_in
     if exam is None:
-        return _NO_EXAM
+        return NO_EXAM
     journey = open_journey(db, definitions, patient_id, context.today, day_end(context.now_ms))
     assert journey is not None
     steps = _steps(context, journey, exam)

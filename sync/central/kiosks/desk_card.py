@@ -1,7 +1,7 @@
 """What a kiosk tells of a card for the desk. The answer tells nothing of whose the card is.
 
 A word counts for the kiosk that was asked alone, for the wait under way, and for one card. A repeat of it counts too,
-since its answer may have been lost.
+since its answer may have been lost: also once staff have bound or discarded the card, whose hash is gone then.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -88,7 +88,7 @@ def _card(db: WriteTransaction, kiosk_id: str, request: DeskCardRequest, now_ms:
     known = read_desk_card(db, request.ask_id)
     if known is None:
         return _unasked(db, kiosk_id, request, now_ms)
-    if known.kiosk_id == kiosk_id and known.card == request.card:
+    if known.kiosk_id == kiosk_id and known.read_ms is not None and known.card in (request.card, None):
         return True
     asked = _awaited(db, kiosk_id, request, now_ms - GRACE_MS)
     if asked is None:

@@ -36,7 +36,7 @@ class EntryRow:
     """A change of a queue entry. The columns of the entry are its present ones, `state` is that after the change.
 
     `sets_right`: a correction by staff, or something taken back. `is_call`: one more call. `before` is the place of the
-    last row of the entry.
+    last row of the entry that is told.
     """
 
     place: HistoryPlace
@@ -161,12 +161,12 @@ def _entries(db: ReadTransaction, after: int, until: int) -> Sequence[EventRow]:
         " from entry_history h join entries e on e.queue_id = h.queue_id"
         " left join entry_history b on b.queue_id = h.queue_id and (b.change, b.position) ="
         " (select p.change, p.position from entry_history p where p.queue_id = h.queue_id"
-        " and (p.change, p.position) < (h.change, h.position) order by p.change desc, p.position desc limit 1)"
-        " where h.change > :after and h.change <= :until"
-        " and not (h.previous = h.new and h.reason like :priority) order by h.change, h.position",
+        f" and (p.change, p.position) < (h.change, h.position) and {_TOLD.format('p')}"
+        " order by p.change desc, p.position desc limit 1)"
+        f" where h.change > :after and h.change <= :until and {_TOLD.format('h')} order by h.change, h.position",
         after=after,
         until=until,
-        priority=f"{BuiltIn.SET_PRIORITY}%",  # what staff know of a patient is none of the other system
+        priority=f"{BuiltIn.SET_PRIORITY}%",
         **parameters,
     )
     return [
@@ -192,6 +192,8 @@ def _entries(db: ReadTransaction, after: int, until: int) -> Sequence[EventRow]:
     ]
 
 
+# Not a priority: what staff know of a patient is none of the other system. The first row of an entry has no `previous`.
+_TOLD = "not ({0}.previous is not null and {0}.previous = {0}.new and {0}.reason like :priority)"
 # An arrival, or a journey that was set right. An undo that concerns an entry alone leaves the journey where it is.
 _SAID = (
     "({0}.from_state = :initial"

@@ -18,9 +18,8 @@ def who_of(table: str) -> str:
 
 
 def person_of(table: str) -> str:
-    """The join with the account of that `who`. It finds the account by its login name, so by the index."""
-    whose = f"q.login = substr({table}.who, {len(_MARK) + 1}) and substr({table}.who, 1, {len(_MARK)}) = '{_MARK}'"
-    return f" left join accounts q on {whose}"
+    """The join with the account of that `who`."""
+    return f" left join accounts q on {_is_account_of(f'{table}.who')}"
 
 
 def names_of_doers(db: ReadTransaction, whos: Collection[str]) -> dict[str, str]:
@@ -40,6 +39,11 @@ def is_part_of_name(who: str, part: str) -> str:
     """The condition that a parameter is a part of the name of the person or kiosk that a column means."""
     unlike = f"replace(q.name, {part}, '') <> q.name"
     return (
-        f"exists (select 1 from accounts q where '{_MARK}' || q.login = {who} and {unlike})"  # noqa: S608
+        f"exists (select 1 from accounts q where {_is_account_of(who)} and {unlike})"  # noqa: S608
         f" or exists (select 1 from kiosks q where q.kiosk_id = {who} and {unlike})"
     )
+
+
+def _is_account_of(who: str) -> str:
+    """The condition that an account `q` is of the person whom a column means. The index of login names answers it."""
+    return f"q.login = substr({who}, {len(_MARK) + 1}) and substr({who}, 1, {len(_MARK)}) = '{_MARK}'"

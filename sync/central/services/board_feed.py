@@ -20,7 +20,7 @@ from sync.central.records.site import NoSite
 from sync.central.services.board import board_of, exams_of, update_of
 from sync.central.services.board_picture import Picture, Step, next_picture
 from sync.central.services.board_reading import read_after
-from sync.central.services.errors import ApiError
+from sync.central.services.errors import NO_EXAM, ApiError
 from sync.central.services.told import AboutNobody, Told
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,6 @@ _PAUSE_S = 0.04  # between two readings, so that a burst of changes becomes a fe
 _PAUSE_A_BOARD_S = 0.0002
 _LOOK_AGAIN_S = 15.0  # without news: a day of the site may have ended, and words of an exam may have changed
 _STEPS_KEPT = 64  # a board that is further behind is told the whole
-_NO_EXAM = ApiError("not_found", "There is no such exam.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class BoardFeed:
         with self._reading:
             picture = self._read()
             if any(each not in picture.exams for each in exam_ids):
-                return _NO_EXAM
+                return NO_EXAM
             watched = tuple(exam_ids) or tuple(picture.exams)
             told = self._once(("board", watched, ended), lambda: board_of(picture, watched, ended))
             assert told is not None

@@ -13,7 +13,7 @@ from sync.central.records.presses import MovedBooking, WayBack
 from sync.central.services.answers import Answer, refused
 from sync.central.services.contradiction import Contradiction
 from sync.central.services.current_state import CurrentState
-from sync.central.services.errors import DECIDED_ELSEWHERE, NO_ENTRY, ApiError
+from sync.central.services.errors import DECIDED_ELSEWHERE, NO_ENTRY, NO_EXAM, ApiError
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.perform_action import open_day, state_after
 from sync.central.services.pressed import contradiction, save_decision
@@ -27,7 +27,6 @@ from sync.journey.staff_changes import in_line_of, move_entry, set_priority
 Outcome = CurrentState | Refusal | Contradiction | ApiError
 END = "end"  # the place at the end of the line
 _NO_KIND = ApiError("unknown_priority", "The rules have no priority of this kind.")
-_NO_EXAM = ApiError("not_found", "There is no such exam.")
 _IN_LINE = ApiError("already_in_line", "The patient has another live entry in the line of this exam.")
 
 
@@ -64,7 +63,7 @@ def move(centre: Centre, requester: Requester, queue_id: str, request: ActionReq
     def act(context: ActionContext, opened: Opened) -> Outcome:
         exam = read_exam(context.db, str(request.named("exam_id")))
         if exam is None:
-            return _NO_EXAM
+            return NO_EXAM
         if in_line_of(centre.definitions, opened.journey, exam, QueueId(queue_id)):
             return _IN_LINE
         end_ms = context.now_ms if request.named("place") == END else None

@@ -45,6 +45,7 @@ CARD_OF_ANOTHER = ApiError("card_of_another", "The card belongs to another patie
 DECIDED_ELSEWHERE = ApiError("decided_elsewhere", "The hospital's other system decides this action.")
 NO_ENTRY = ApiError("not_found", "There is no such queue entry.")
 UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
+NO_EXAM = ApiError("not_found", "There is no such exam.")
 NO_CASE = ApiError("not_found", "There is no such case.")
 NO_KIOSK = ApiError("not_found", "There is no such kiosk.")
 NO_OBJECT = ApiError("malformed", "The body must be a JSON object.")

@@ -12,12 +12,10 @@ from sync.central.records.exams import read_exam
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.worklists import ExpectedBooking, expected_bookings
 from sync.central.services.board_rows import BoardRow, RowMaker
-from sync.central.services.errors import ApiError
+from sync.central.services.errors import NO_EXAM, ApiError
 from sync.central.services.told import Told, told_of
 from sync.clock import iso
 from sync.journey.definitions import Definitions
-
-_NO_EXAM = ApiError("not_found", "There is no such exam.")
 
 
 class WantedWorklist(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +75,7 @@ def read_worklist(centre: Centre, wanted: WantedWorklist) -> Told | ApiError:
     with centre.store.read() as db:
         exam, site = read_exam(db, wanted.exam_id), read_site(db)
         if exam is None:
-            return _NO_EXAM
+            return NO_EXAM
         day = site.day(now_ms)
         entries = entries_of_exam(db, day, exam.exam_id)
         expected = expected_bookings(db, exam.exam_id, day, centre.definitions.open_appointments)

@@ -21,6 +21,7 @@ from sync.central.records.accounts import (
     account_of_login,
     account_of_subject,
     add_account,
+    change_account,
     login_of,
 )
 from sync.central.records.audit import note
@@ -110,9 +111,7 @@ def _account(db: WriteTransaction, centre: Centre, provider: Provider, claims: M
     if known is not None and known.disabled_ms is not None:
         return Trouble.DISABLED
     if known is not None and duties != known.duties:
-        end_account_sessions(db, known.account_id, centre.clock())
-        if Duty.ADMINISTRATOR not in duties:
-            end_codes_made_by(db, who_of(known))
+        _change_duties(db, centre, known, duties)
     if not duties:
         return Trouble.NO_DUTY
     if known is not None:
@@ -125,6 +124,17 @@ def _account(db: WriteTransaction, centre: Centre, provider: Provider, claims: M
     detail = {"did": "sign-on", "account": login, "duties": in_order(duties)}
     note(db, who_of(made), AuditKind.ACCOUNT, now_ms, detail=detail)
     return made
+
+
+def _change_duties(db: WriteTransaction, centre: Centre, known: Account, duties: frozenset[Duty]) -> None:
+    """Stores what the provider says a person may do now, none included. It ends the sessions of before."""
+    now_ms = centre.clock()
+    change_account(db, replace(known, duties=duties))
+    end_account_sessions(db, known.account_id, now_ms)
+    if Duty.ADMINISTRATOR not in duties:
+        end_codes_made_by(db, who_of(known))
+    detail = {"did": "duties", "account": known.login, "duties": in_order(duties)}
+    note(db, who_of(known), AuditKind.ACCOUNT, now_ms, detail=detail)
 
 
 def _duties(provider: Provider, claims: Mapping[str, Any]) -> frozenset[Duty]:

@@ -142,6 +142,21 @@ def test_a_card_that_cannot_be_used_is_said_here_and_at_the_desk_and_another_may
     assert desk(rig) is DeskState.SENDS
 
 
+def test_a_newer_wait_follows_a_card_that_was_held_for_the_one_before(rig: ReceptionRig):
+    rig.reception.await_desk_card(ASK)
+    rig.reception.tap(uid(NEW))
+    rig.reception.await_desk_card(DeskAsk("wait-2", 60_000))
+    rig.settle()
+    rig.reception.clear_field("")
+    assert (rig.said[-1][0], rig.said[-1][1]) == (DeskWord.CARD, "wait-1")
+    rig.reception.take_desk_answer(DeskWord.CARD, "wait-1", counts=False)
+    assert desk(rig) is DeskState.LATE
+    rig.seconds.now += RESULT_S
+    rig.reception.tick()
+    assert desk(rig) is DeskState.WAITS
+    assert (rig.said[-1][0], rig.said[-1][1]) == (DeskWord.SHOWN, "wait-2")
+
+
 def test_of_two_cards_in_one_wallet_none_goes_to_the_desk(rig: ReceptionRig):
     rig.reception.await_desk_card(ASK)
     rig.reception.tap(uid(NEW))

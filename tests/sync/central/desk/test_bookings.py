@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.central.imports.take_complete_day import take_complete_day
+from sync.central.records.appointments import set_booking_exam
 from tests.sync.central.centre import DAY, Centre
 from tests.sync.central.desk.asking import Desk
 
@@ -16,6 +17,10 @@ def status(desk: Desk, appointment_id: str, patient_id: str = "P01") -> str:
     return next(
         each["status"] for each in desk.person(patient_id)["bookings"] if each["appointment_id"] == appointment_id
     )
+
+
+def exam(desk: Desk, appointment_id: str) -> str:
+    return next(each["exam_id"] for each in desk.person("P01")["bookings"] if each["appointment_id"] == appointment_id)
 
 
 def test_a_booking_is_made_moved_and_cancelled_by_hand(desk: Desk):
@@ -58,6 +63,17 @@ def test_a_booking_that_a_document_names_is_the_hospitals_again(desk: Desk, cent
     centre.take({"appointments": [row]})
     shown = next(each for each in desk.person("P01")["bookings"] if each["appointment_id"] == BLOOD)
     assert (shown["scheduled_at"], shown["made_by"]) == (f"{DAY}T09:30:00", "")
+
+
+def test_a_document_has_the_last_word_on_an_exam_by_hand_after_a_move_on_the_board_too(desk: Desk, centre: Centre):
+    with centre.store.write() as db:
+        set_booking_exam(db, BLOOD, "sleep", "blood")
+    booking = {"appointment_id": BLOOD, "patient_id": "P01", "exam_id": "blood", "scheduled_at": f"{DAY}T09:30"}
+    centre.take({"appointments": [booking]})
+    assert exam(desk, BLOOD) == "sleep", "what the board has done stays"
+    assert desk.move(BLOOD, exam_id="xray")["exam_id"] == "xray"
+    centre.take({"appointments": [booking]})
+    assert exam(desk, BLOOD) == "blood"
 
 
 def test_what_staff_cancelled_stays_cancelled_in_the_document_of_the_night(desk: Desk, centre: Centre):

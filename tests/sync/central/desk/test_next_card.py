@@ -45,6 +45,22 @@ def test_one_card_counts_and_the_repeat_of_its_word_too(desk: Desk, kiosk: DeskK
     assert not kiosk.hold(ask_id, OTHER)
 
 
+@pytest.mark.parametrize("ends", ["bound", "discarded"])
+def test_a_repeat_of_the_word_counts_after_staff_have_used_the_card(desk: Desk, kiosk: DeskKiosk, ends: str):
+    ask_id, unread = desk.await_card(kiosk.kiosk_id)["ask_id"], new_id()
+    kiosk.hold(ask_id, NEW)
+    assert ("binding_id" in desk.bind(ask_id, "P01")) if ends == "bound" else desk.end(ask_id)
+    assert kiosk.hold(ask_id, NEW), "the answer to the first one was lost"
+    assert desk.look(ask_id)["state"] == ends
+    assert not kiosk.hold(unread, NEW)
+
+
+def test_no_card_counts_for_a_wait_that_staff_have_cancelled(desk: Desk, kiosk: DeskKiosk):
+    ask_id = desk.await_card(kiosk.kiosk_id)["ask_id"]
+    desk.end(ask_id)
+    assert not kiosk.hold(ask_id, NEW)
+
+
 def test_no_other_kiosk_and_no_later_card_counts(desk: Desk, kiosk: DeskKiosk, centre: Centre):
     ask_id, stranger = desk.await_card(kiosk.kiosk_id)["ask_id"], DeskKiosk(centre)
     assert not stranger.hold(ask_id, NEW)

@@ -205,6 +205,20 @@ def test_one_more_call_is_told_as_a_call_and_a_priority_is_not_told(centre: Cent
     assert (events[-1]["corrects"], events[-1]["entry"]["state"]) == (None, "called")
 
 
+def test_a_correction_after_a_priority_corrects_an_event_that_was_told(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
+    given = told(centre)[-1]
+    queue_id, pressed = given["entry"]["queue_id"], new_id()
+    ask = ActionRequest("set_priority", pressed, {"kind": "elderly"})
+    assert give_priority(centre.parts, NURSE, queue_id, ask).done
+    assert undo_press(centre.parts, NURSE, staff("undo_press", undoes=pressed)).done
+    back = told(centre)[-1]
+    assert (back["type"], back["corrects"], back["entry"]) == ("corrected", given["id"], given["entry"])
+    assert give_priority(centre.parts, NURSE, queue_id, staff("set_priority", kind="elderly")).done
+    assert move(centre.parts, NURSE, queue_id, staff("move_entry", exam_id="sleep", reason="full")).done
+    assert told(centre)[-1]["corrects"] == back["id"]
+
+
 def test_a_moved_entry_is_told_with_its_new_exam_and_its_booking(centre: Centre):
     centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
     given = told(centre)[-1]

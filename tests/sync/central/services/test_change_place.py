@@ -160,6 +160,15 @@ def test_an_entry_goes_to_the_end_of_its_own_line(centre: Centre):
     assert row["line_ms"] > row["opened_ms"]
 
 
+def test_a_new_booked_time_leaves_the_end_of_a_line_of_arrivals_to_the_patient_there(centre: Centre):
+    first = waiting(centre, 1)
+    waiting(centre, 2)
+    assert move_to(centre, first, "blood", place="end")[0].done
+    booking = {"appointment_id": f"{DAY}-{ONE}-blood", "patient_id": ONE, "exam_id": "blood"}
+    centre.take({"appointments": [booking | {"scheduled_at": f"{DAY}T09:45"}]})
+    assert line(centre) == [patient(2), ONE]
+
+
 def test_a_called_patient_who_is_moved_waits_again(centre: Centre):
     first = waiting(centre, 1)
     act(centre, 1, "call_patient", room="7")

@@ -52,3 +52,13 @@ def test_the_names_of_more_settled_cases_and_log_rows_cost_no_more_statements(ce
             find_log(centre.parts, LogQuery())
         counted.append(len([each for each in said if "from accounts" in each or "p.masked_name, p.birth" in each]))
     assert counted[0] == counted[1] > 0
+
+
+@pytest.mark.one_database
+def test_a_search_by_a_persons_name_finds_each_account_and_kiosk_by_an_index(centre: Centre):
+    with counting(centre.store) as said:
+        find_log(centre.parts, LogQuery(who="박서연"))
+    (search,) = (each for each in said if "박서연" in each and "from audit" in each)
+    plan = [row["detail"] for row in centre.rows(f"explain query plan {search}")]
+    assert len([each for each in plan if each.startswith("SEARCH q USING")]) == 2, plan
+    assert not [each for each in plan if each.startswith("SCAN q")]

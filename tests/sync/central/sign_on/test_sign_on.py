@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
@@ -94,6 +95,23 @@ def test_a_second_sign_in_finds_the_account_and_follows_the_groups(online: Onlin
         page.wait_for_url("**/staff/me")
     assert accounts(online) == {"choi": ("최도현", "reception")}
     assert online.call("GET", f"{API}/me/", headers=headers_of_session(online, session)).status_code == 401
+
+
+def test_who_has_lost_every_group_has_no_duty_left_and_the_log_says_so(online: Online, issuer: str):
+    say_of(issuer, "u-8", name="한지우", preferred_username="han", groups=["it"])
+    code, state, cookie = code_for(online, "u-8")
+    assert has_session(come_back(online, cookie, code=code, state=state))
+    assert accounts(online) == {"han": ("한지우", "administrator")}
+    say_of(issuer, "u-8", name="한지우", preferred_username="han", groups=[])
+    code, state, cookie = code_for(online, "u-8")
+    assert not has_session(come_back(online, cookie, code=code, state=state))
+    assert accounts(online) == {"han": ("한지우", "")}
+    rows = online.centre.rows("select who, detail from audit where kind = 'account' order by audit_id desc limit 1")
+    ((who, detail),) = ((row["who"], msgspec.json.decode(row["detail"])) for row in rows)
+    assert (who, detail) == (
+        "staff:han",
+        {"from": "127.0.0.1", "did": "duties", "account": "han", "duties": []},
+    )
 
 
 def test_a_like_login_name_is_no_link_to_an_account(online: Online, browser: Browser):
