@@ -1,4 +1,4 @@
-"""Takes the pictures of people, access log and worklist.
+"""Takes the pictures of people, access log, worklist and card desk.
 
 python -m tests.sync.central.staff.office_pictures docs/screens
 """
@@ -23,6 +23,7 @@ PAGES = {
     "people": ("/staff/people", "#people li"),
     "log": ("/staff/log", "#rows tbody tr"),
     "worklist": ("/staff/worklist?exam_id=echo", "#sheets tbody tr"),
+    "desk": ("/staff/desk", "#desk[data-ready]"),
 }
 
 
@@ -51,6 +52,10 @@ def _picture(browser: Browser, online: Online, who: Person, folder: Path, name: 
     with signed_in(browser, online, who, "/staff/me", locale=LOCALES[language]) as page:
         page.goto(f"http://{online.host}{path}")
         page.locator(drawn).first.wait_for()
+        if name == "desk":
+            page.fill("#desk-text", "김민준")
+            page.keyboard.press("Enter")
+            page.locator("#desk-name").wait_for()
         taken = folder / f"{name}-{language}.png"
         page.screenshot(path=taken)
         return taken
