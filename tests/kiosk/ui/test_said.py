@@ -33,7 +33,7 @@ def shown(screen: Kiosk, counter: StagedCounter, scene: str) -> str:
 def test_a_missed_call_is_shown_with_its_number_its_state_and_the_desk(screen: Kiosk, counter: StagedCounter):
     said = shown(screen, counter, "entry no_show")
     assert screen.headline == "호출되었으나\n자리에 계시지 않았습니다"
-    for words in ("B-017", "미방문", f"가실 곳: {DESK}"):
+    for words in ("B-017", "부재", f"가실 곳: {DESK}"):
         assert words in said
     assert "기다려" not in said
     assert "접수 완료" not in said

@@ -76,7 +76,7 @@ def test_a_walk_in_is_registered_and_gets_a_number_in_one_press_after_a_look_at_
                 screen.confirm("Go on")
             screen.says("Anna Walker is registered and waits with the number C-")
             expect(screen.record).to_contain_text("desk-")
-            expect(screen.record).to_contain_text("Is waiting")
+            expect(screen.record).to_contain_text("Waiting")
             screen.page.get_by_role("button", name="Close this message").click()
     rows = online.centre.rows("select patient_id from patients where name = 'Anna Walker'")
     assert len(rows) == 2
@@ -110,7 +110,7 @@ def test_a_patient_gets_into_a_line_and_a_second_time_is_refused_in_words(online
         screen.says("waits with the number C-")
         screen.press("Into a line")
         screen.confirm("Give a number")
-        screen.says("Where the patient stands: Is waiting")
+        screen.says("Where the patient stands: Waiting")
 
 
 def test_a_press_is_for_the_record_on_the_screen_whoever_is_opened_meanwhile(online: Online, browser: Browser):
@@ -123,6 +123,31 @@ def test_a_press_is_for_the_record_on_the_screen_whoever_is_opened_meanwhile(onl
         screen.open(other)
         held[0].continue_()
         screen.asks(f"Into a line: 환자{number_of(one):02d}")
+
+
+def test_a_message_stays_for_who_is_at_it_and_gives_the_focus_back(online: Online, browser: Browser):
+    with desk(browser, online) as screen:
+        screen.page.evaluate("import('/staff/static/say.js').then(({ say }) => void say('Done so.', { stays: 1000 }))")
+        screen.says("Done so.")
+        screen.page.locator("#desk-register").focus()
+        close = screen.page.get_by_role("button", name="Close this message")
+        close.focus()
+        screen.page.wait_for_timeout(1500)
+        screen.page.keyboard.press("Enter")
+        expect(close).to_have_count(0)
+        expect(screen.page.locator("#desk-register")).to_be_focused()
+
+
+def test_the_wait_for_a_card_ends_with_the_session(online: Online, browser: Browser, kiosk: DeskKiosk):
+    with desk(browser, online) as screen:
+        screen.open(online.newcomer())
+        screen.page.route("**/api/v1/desk/cards/*/", lambda route: route.fulfill(status=401, json={"code": "no"}))
+        screen.press("New card")
+        screen.confirm("Ask for the card")
+        screen.asks("You are signed out")
+        expect(screen.page.locator("#desk-wait-title")).to_have_count(0)
+    with online.centre.store.write() as db:  # the next test finds the kiosk free
+        db.execute("update desk_cards set ended_ms = asked_ms where ended_ms is null", {})
 
 
 def test_details_and_bookings_are_changed_by_hand(online: Online, browser: Browser):

@@ -47,13 +47,14 @@ def test_every_kind_of_case_has_a_title_what_happened_and_what_to_check():
 
 
 @pytest.mark.parametrize(
-    ("table", "names"),
+    ("file", "table", "names"),
     [
-        ("JOURNEYS", RULES.journey_states),
-        ("ENTRIES", RULES.queue_states),
-        ("BOOKINGS", RULES.appointment_states),
-        ("STEPS", [each.name for each in RULES.actions.values() if "patient" in each.by]),
+        ("states.js", "JOURNEYS", RULES.journey_states),
+        ("states.js", "ENTRIES", RULES.queue_states),
+        ("states.js", "BOOKINGS", RULES.appointment_states),
+        ("states.js", "KINDS", list(RULES.priorities)),
+        ("inbox_names.js", "STEPS", [each.name for each in RULES.actions.values() if "patient" in each.by]),
     ],
 )
-def test_every_name_of_the_definitions_has_its_word(table: str, names: list[str]):
-    assert keys_of("inbox_names.js", table) == set(names)
+def test_every_name_of_the_definitions_has_its_word(file: str, table: str, names: list[str]):
+    assert keys_of(file, table) == set(names)

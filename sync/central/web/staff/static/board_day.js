@@ -3,7 +3,8 @@
 import { h } from "/page/dom.js";
 import { _, clock, language, ngettext } from "/page/words.js";
 import { get } from "./api.js";
-import { actionWord, bookingWord, journeyWord, kindWord, stateWord } from "./board_words.js";
+import { actionWord } from "./board_words.js";
+import { bookingWord, entryWord, journeyWord, kindWord } from "./states.js";
 
 /** The panel. It shows one patient, and asks again when the board says that something of them has changed. */
 export class Day {
@@ -88,7 +89,7 @@ function part(title, lines) {
 
 function entryLine({ queue_number: number, exam_name: exam, room, state, people_ahead: ahead, note }) {
   const place = [exam, room].filter(Boolean).join(" · ");
-  const rest = [stateWord(state), ahead > 0 && ngettext("{n} person ahead", "{n} people ahead", ahead), note].filter(Boolean);
+  const rest = [entryWord(state), ahead > 0 && ngettext("{n} person ahead", "{n} people ahead", ahead), note].filter(Boolean);
   return h("li", {}, h("strong", {}, number), ` ${place}: ${rest.join(", ")}`);
 }
 
@@ -104,7 +105,7 @@ function eventLine({ action, entries, by, by_kind: kind, where, happened_at: at 
 }
 
 function changeWords({ queue_number: number, exam_name: exam, previous, new: next, reason, priority_kind: kind }) {
-  const change = previous === next ? "" : stateWord(next);
+  const change = previous === next ? "" : entryWord(next);
   const why = reason && reason !== actionWord(reason) ? "" : reason; // a press names itself as the reason
   return [`${number} ${exam}`, [change, kind && kindWord(kind), why].filter(Boolean).join(", ")].filter(Boolean).join(": ");
 }

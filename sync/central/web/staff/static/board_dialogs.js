@@ -1,9 +1,10 @@
 // What is asked before a press is sent: a reason, another exam, a kind of priority, a note, the exams and the room.
 
 import { _ } from "/page/words.js";
-import { kindWord, labelOf } from "./board_words.js";
+import { labelOf } from "./board_words.js";
 import { nameOf } from "./board_row.js";
 import { ask } from "./dialog.js";
+import { kindWord } from "./states.js";
 
 const MOST = { reason: 200, note: 300, room: 40 };
 

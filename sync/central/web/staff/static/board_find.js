@@ -4,8 +4,8 @@
 import { h } from "/page/dom.js";
 import { _, clock } from "/page/words.js";
 import { post } from "./api.js";
-import { journeyWord, stateWord } from "./board_words.js";
 import { hear } from "./say.js";
+import { entryWord, journeyWord } from "./states.js";
 
 // A reader that types writes the id of a card: a technology and hex, or hex alone.
 const CARD = /^(?:[a-z0-9]+:)?[0-9a-f]{2}(?:[:\s-]?[0-9a-f]{2}){3,}$/i;
@@ -100,7 +100,7 @@ function foundWords(many, hasMore, text) {
 }
 
 function resultOf({ patient_id: id, name, birth_date: birth, journey_state: journey, entries = [], appointments = [] }, titleOf) {
-  const numbers = entries.map(({ queue_number: number, exam_name: exam, state }) => `${number} ${exam}: ${stateWord(state)}`);
+  const numbers = entries.map(({ queue_number: number, exam_name: exam, state }) => `${number} ${exam}: ${entryWord(state)}`);
   const bookings = entries.length ? [] : appointments.map((each) => bookingWords(each, titleOf));
   const rest = [...numbers, ...bookings].join(" · ") || journeyWord(journey);
   return h("li", {}, h("button", { type: "button", class: "quiet", "data-patient": id }, h("strong", {}, name), h("span", {}, [birth, id].filter(Boolean).join(" · ")), h("span", {}, rest)));

@@ -6,7 +6,7 @@ import { KeyedList } from "./board_list.js";
 import { mayBeCalled } from "./board_offers.js";
 import { nextOf } from "./board_model.js";
 import { drawRow, isSame, makeRow, markLeft, nameOf } from "./board_row.js";
-import { stateWord } from "./board_words.js";
+import { entryWord } from "./states.js";
 
 /** Draws what the board shows, and keeps the elements of what stays. */
 export class Lists {
@@ -93,7 +93,7 @@ export class Lists {
   #whereIs(queueId) {
     const { rows, ended } = this.picture();
     const row = rows.get(queueId) ?? ended.find(({ queue_id: id }) => id === queueId);
-    return row ? [stateWord(row.state), row.by].filter(Boolean).join(" · ") : _("No longer here");
+    return row ? [entryWord(row.state), row.by].filter(Boolean).join(" · ") : _("No longer here");
   }
 }
 

@@ -1,6 +1,6 @@
 // Why a press was refused, in words: who was first, and what stands now.
 
-import { stateWord } from "./board_words.js";
+import { entryWord } from "./states.js";
 import { clock } from "./time.js";
 import { _ } from "/page/words.js";
 
@@ -27,7 +27,7 @@ export function refusalWords(press, answer) {
 function changedBy({ who }, entry) {
   if (!entry) return _("{who}: somebody else was faster.", { who });
   const { state, room, by, at } = entry;
-  const values = { who, state: stateWord(state), room, by, time: clock(at) };
+  const values = { who, state: entryWord(state), room, by, time: clock(at) };
   if (room && by) return _("{who}: “{state}” in {room} by {by} at {time}.", values);
   return by ? _("{who}: “{state}” by {by} at {time}.", values) : _("{who}: “{state}” since {time}.", values);
 }

@@ -2,7 +2,8 @@
 
 import { h } from "/page/dom.js";
 import { buttonsOf, offersOf } from "./board_offers.js";
-import { keyOf, kindWord, labelOf, stateWord } from "./board_words.js";
+import { keyOf, labelOf } from "./board_words.js";
+import { entryWord, kindWord } from "./states.js";
 import { _ } from "/page/words.js";
 
 /**
@@ -77,7 +78,7 @@ function whenCell(row) {
 }
 
 function sinceCell(row, words) {
-  return [h("span", {}, words), h("small", {}, [stateWord(row.state), row.room, row.by].filter(Boolean).join(" · "))];
+  return [h("span", {}, words), h("small", {}, [entryWord(row.state), row.room, row.by].filter(Boolean).join(" · "))];
 }
 
 // A line has many times. The hours of the day as they stand in the time are short, and never mistaken.
@@ -87,7 +88,7 @@ function hour(moment) {
 
 function markCell(row, isUsual) {
   return [
-    !isUsual && h("span", { class: "badge state" }, stateWord(row.state)),
+    !isUsual && h("span", { class: "badge state" }, entryWord(row.state)),
     row.priority_kind && h("span", { class: `badge priority ${row.priority_kind}`, title: row.priority_reason }, "▲ ", kindWord(row.priority_kind)),
     row.priority_reason && h("span", { class: "why" }, row.priority_reason),
     ...(row.others ?? []).map(otherBadge),
@@ -97,7 +98,7 @@ function markCell(row, isUsual) {
 
 function otherBadge({ exam_name: exam, state, room }) {
   const place = [exam, room].filter(Boolean).join(" ");
-  return h("span", { class: "badge other" }, _("also {place}: {state}", { place, state: stateWord(state) }));
+  return h("span", { class: "badge other" }, _("also {place}: {state}", { place, state: entryWord(state) }));
 }
 
 function drawButtons(cell, { row, press, isElsewhere, isOff }, rules) {

@@ -1,28 +1,7 @@
-// The words of the board for names of the definitions. A name that is not here, which a site has added, is shown as it is.
+// The words of the board for presses and for what happened. A name that is not here, which a site has added, is shown as it is.
 
 import { N_, _ } from "/page/words.js";
-
-const STATES = {
-  waiting: N_("Waiting"),
-  delayed: N_("Delayed"),
-  called: N_("Called"),
-  no_show: N_("Did not come"),
-  in_progress: N_("In the exam"),
-  completed: N_("Done"),
-  cancelled: N_("Cancelled"),
-};
-
-const JOURNEYS = {
-  UNREGISTERED: N_("Not checked in"),
-  ARRIVED: N_("Arrived"),
-  REGISTERED: N_("Registered"),
-  WAITING: N_("Waiting"),
-  CALLED: N_("Called"),
-  IN_PROGRESS: N_("In the exam"),
-  COMPLETED: N_("Exam done"),
-  PAYMENT: N_("At the payment"),
-  FINISHED: N_("Paid"),
-};
+import { entryWord, wordIn } from "./states.js";
 
 // By the kind and the name of a press: the button, its key, and what is said when it is done.
 const PRESSES = {
@@ -67,40 +46,11 @@ const HAPPENED = {
   set_note: N_("Note written"),
 };
 
-const KINDS = {
-  emergency: N_("Emergency"),
-  elderly: N_("Elderly"),
-  pregnant: N_("Pregnant"),
-  staff: N_("Staff's choice"),
-};
-
-const BOOKINGS = {
-  booked: N_("Booked"),
-  arrived: N_("Arrived"),
-  waiting: N_("Waiting"),
-  in_progress: N_("In the exam"),
-  completed: N_("Done"),
-  no_show: N_("Did not come"),
-  cancelled: N_("Cancelled"),
-};
-
-/** The word for the state of an entry. */
-export const stateWord = (state) => word(STATES, state);
-
-/** The word for the state of a journey. */
-export const journeyWord = (state) => word(JOURNEYS, state);
-
-/** The word for the status of a booking. */
-export const bookingWord = (status) => word(BOOKINGS, status);
-
-/** The word for a kind of priority. */
-export const kindWord = (kind) => word(KINDS, kind);
-
 /** The text on the button of a press. */
 export function labelOf({ kind, name }) {
   const known = PRESSES[`${kind} ${name}`];
   if (known) return _(known.label);
-  return kind === "change" ? _("Set to: {state}", { state: stateWord(name) }) : name;
+  return kind === "change" ? _("Set to: {state}", { state: entryWord(name) }) : name;
 }
 
 /** The key of a press; "" without one. */
@@ -118,8 +68,4 @@ export function doneWords({ kind, name }, who, exam) {
 export const KEYS = new Map(Object.entries(PRESSES).map(([press, { key }]) => [key, press.split(" ")]));
 
 /** The words for what happened: the name of an action of patients or staff. Staff who receive a patient hold no card to a kiosk. */
-export const actionWord = (action, by = "") => (action === "scan_nfc" && by === "staff" ? _("Received by staff") : word(HAPPENED, action));
-
-function word(table, name) {
-  return table[name] ? _(table[name]) : name;
-}
+export const actionWord = (action, by = "") => (action === "scan_nfc" && by === "staff" ? _("Received by staff") : wordIn(HAPPENED, action));

@@ -11,9 +11,10 @@ import { personView } from "./desk_person.js";
 import { change, register, walkIn } from "./desk_register.js";
 import { copyTicket } from "./desk_ticket.js";
 import { awaitCard } from "./desk_wait.js";
-import { born, faultOf, journeyWord } from "./desk_words.js";
+import { born, faultOf } from "./desk_words.js";
 import { key } from "./keys.js";
 import { complain, hear } from "./say.js";
+import { journeyWord } from "./states.js";
 
 const at = (id) => document.getElementById(id);
 const input = at("desk-text");

@@ -4,9 +4,10 @@ import { h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
 import { post } from "./api.js";
 import { during, perform } from "./desk_calls.js";
-import { born, conflictWords, entryWord, faultOf, journeyWord, whenOf } from "./desk_words.js";
+import { born, conflictWords, faultOf, whenOf } from "./desk_words.js";
 import { ask } from "./dialog.js";
 import { complain } from "./say.js";
+import { entryWord, journeyWord } from "./states.js";
 
 /** Merges another record with a patient's. Returns the id of the record that stays; null where nothing was done. */
 export async function merge(person) {

@@ -2,7 +2,9 @@
 
 import { h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
-import { bookingWord, born, cardWord, entryWord, journeyWord, languageName, placeOf, whenOf } from "./desk_words.js";
+import { born, cardWord, languageName, whenOf } from "./desk_words.js";
+import { placeOf } from "./places.js";
+import { bookingWord, entryWord, journeyWord } from "./states.js";
 import { clock, dayAndTime } from "./time.js";
 
 /** Makes the record. `does` has a function for each press, which gets what it is about. */

@@ -4,8 +4,9 @@ import { h } from "/page/dom.js";
 import { _ } from "/page/words.js";
 import { post } from "./api.js";
 import { during, perform } from "./desk_calls.js";
-import { born, faultOf, languageName, placeOf } from "./desk_words.js";
+import { born, faultOf, languageName } from "./desk_words.js";
 import { ask } from "./dialog.js";
+import { placeOf } from "./places.js";
 import { complain } from "./say.js";
 
 const ONLY_REGISTER = "-";

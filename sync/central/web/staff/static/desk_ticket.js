@@ -4,8 +4,9 @@ import { drawing, h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
 import { post } from "./api.js";
 import { during } from "./desk_calls.js";
-import { faultOf, placeOf } from "./desk_words.js";
+import { faultOf } from "./desk_words.js";
 import { ask } from "./dialog.js";
+import { placeOf } from "./places.js";
 import { complain } from "./say.js";
 import { clock, dayAndTime } from "./time.js";
 

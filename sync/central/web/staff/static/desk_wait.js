@@ -79,6 +79,7 @@ class Waiting {
     if (!this.dialog.open) return;
     const found = await get(`/desk/cards/${this.askId}/`);
     if (!this.dialog.open) return;
+    if (found.status === 401) return this.end(null); // the page says that the session has ended
     this.isAway = !found.ok;
     if (found.ok) this.card = found.body;
     this.draw();

@@ -1,32 +1,9 @@
-// The words of the card desk for states, and its sentences for what the centre refuses.
+// The words of the card desk, and its sentences for what the centre refuses.
 
 import { N_, _, clock, language } from "/page/words.js";
 import { centreNow } from "./start.js";
-import { dayAndTime } from "./time.js";
-
-const JOURNEY = {
-  UNREGISTERED: N_("Has not arrived today"),
-  ARRIVED: N_("Has arrived"),
-  REGISTERED: N_("Is registered"),
-  WAITING: N_("Is waiting"),
-  CALLED: N_("Is called"),
-  IN_PROGRESS: N_("Is in the exam"),
-  COMPLETED: N_("Exam finished"),
-  PAYMENT: N_("Is paying"),
-  FINISHED: N_("Has paid"),
-};
-
-const ENTRY = {
-  waiting: N_("waiting"),
-  delayed: N_("delayed"),
-  called: N_("called"),
-  no_show: N_("did not come"),
-  in_progress: N_("in the exam"),
-  completed: N_("finished"),
-  cancelled: N_("cancelled"),
-};
-
-const BOOKING = { ...ENTRY, booked: N_("booked"), arrived: N_("has arrived") };
+import { journeyWord, wordIn } from "./states.js";
+import { dayAndTime, isoOf } from "./time.js";
 
 const CARD = { active: N_("in use"), ended: N_("ended"), blocked: N_("reported lost") };
 
@@ -60,13 +37,8 @@ const SENTENCES = {
   same_patient: N_("Both numbers are the same patient's already."),
 };
 
-const say = (table, name) => (table[name] ? _(table[name]) : name);
-
-export const journeyWord = (name) => say(JOURNEY, name);
-export const entryWord = (name) => say(ENTRY, name);
-export const bookingWord = (name) => say(BOOKING, name);
-export const cardWord = (name) => say(CARD, name);
-export const conflictWords = (name) => say(CONFLICT, name);
+export const cardWord = (name) => wordIn(CARD, name);
+export const conflictWords = (name) => wordIn(CONFLICT, name);
 export const refusedCardWords = (name) => (REFUSED_CARD[name] ? _(REFUSED_CARD[name]) : _("This card cannot be bound."));
 
 /** What went wrong, as a sentence. */
@@ -98,10 +70,9 @@ export function born(date) {
 }
 
 function ageOf(date) {
-  const now = new Date(centreNow());
-  const [year, month, day] = date.split("-").map(Number);
-  const before = now.getMonth() + 1 < month || (now.getMonth() + 1 === month && now.getDate() < day);
-  return Math.max(0, now.getFullYear() - year - (before ? 1 : 0));
+  const today = isoOf(centreNow()); // of the site, whatever the machine's own zone
+  const isBefore = today.slice(5, 10) < date.slice(5, 10);
+  return Math.max(0, Number(today.slice(0, 4)) - Number(date.slice(0, 4)) - (isBefore ? 1 : 0));
 }
 
 /** The name of a language in the language in use. */
@@ -115,8 +86,3 @@ export function whenOf({ scheduled_at: at, all_day: allDay }) {
 
 /** The time of day of an ISO 8601 time, to the second. */
 export const toTheSecond = (moment) => moment.slice(11, 19);
-
-/** A room in words. One that is no number, such as "ground floor, desk", is already said in words. */
-export function placeOf(room) {
-  return /^\d+$/.test(room) ? _("Room {room}", { room }) : room;
-}

@@ -170,7 +170,7 @@ async function settleAll() {
 const DEEDS = {
   open: ({ dataset }) => open(dataset.case),
   more: () => readList({ further: true }),
-  back: () => document.querySelector("[data-case][aria-current]")?.focus(),
+  back: () => (document.querySelector("[data-case][aria-current]") ?? document.querySelector('[data-tab][aria-pressed="true"]')).focus(),
   settle: ({ dataset }) => settle(dataset.how),
   choose: ({ dataset }) => settling.choose(settling.found.find((each) => each.patient_id === dataset.patient)),
   unchoose: () => settling.choose(null),

@@ -2,9 +2,10 @@
 
 import { h } from "/page/dom.js";
 import { _, clock, language, ngettext } from "/page/words.js";
-import { bookingWord, entryWord, journeyWord, qualityWord, settledWord, stepWord } from "./inbox_names.js";
+import { qualityWord, settledWord, stepWord } from "./inbox_names.js";
 import { moreOf } from "./inbox_more.js";
 import { checkFor, happenedIn, titleOf } from "./inbox_words.js";
+import { bookingWord, entryWord, journeyWord } from "./states.js";
 import { ago, dayAndTime } from "./time.js";
 
 /** The elements of a case that is open, but for its settlement. `others` are the names of those who have it open too. */

@@ -2,8 +2,9 @@
 
 import { h } from "/page/dom.js";
 import { _, ngettext } from "/page/words.js";
-import { bookingWord, entryWord, journeyWord, stepWord } from "./inbox_names.js";
+import { stepWord } from "./inbox_names.js";
 import { titleOf } from "./inbox_words.js";
+import { bookingWord, entryWord, journeyWord } from "./states.js";
 
 const REFUSALS = {
   not_applicable: () => _("This is not possible where the patient stands now."),

@@ -2,8 +2,9 @@
 
 import { h } from "/page/dom.js";
 import { _ } from "/page/words.js";
-import { bookingWord, journeyWord, stepWord, whyKept } from "./inbox_names.js";
+import { stepWord, whyKept } from "./inbox_names.js";
 import { titleOf } from "./inbox_words.js";
+import { bookingWord, journeyWord } from "./states.js";
 import { dayAndTime } from "./time.js";
 
 const SAID = new Set(["action_type", "happened_at", "time_quality", "shown", "known", "conflict", "said", "said_before", "acts", "why", "before", "after", "journey_states"]);

@@ -4,8 +4,8 @@ import { h } from "/page/dom.js";
 import { _ } from "/page/words.js";
 import { personWords } from "./inbox_case.js";
 import { effectWords } from "./inbox_effect.js";
-import { journeyWord } from "./inbox_names.js";
 import { ask } from "./dialog.js";
+import { journeyWord } from "./states.js";
 
 const MOST_REASON = 500;
 const WAYS = {

@@ -3,7 +3,7 @@
 import { h } from "/page/dom.js";
 import { N_, _, ngettext } from "/page/words.js";
 import { get, post } from "./api.js";
-import { complain } from "./say.js";
+import { complain, hear } from "./say.js";
 import { dayAndTime } from "./time.js";
 
 const at = (id) => document.getElementById(id);
@@ -39,7 +39,9 @@ async function showState() {
     body.verified_at ? verified(body) : _("Not verified yet."),
   ];
   at("chain-state").textContent = parts.join(" ");
+  const isNews = body.faults > 0 && !at("chain").classList.contains("bad");
   at("chain").classList.toggle("bad", body.faults > 0);
+  if (isNews) hear("alarm", verified(body)); // the rest changes all the time, and is there to be read
 }
 
 function verified({ verified_at, faults }) {

@@ -11,7 +11,7 @@ export const KINDS = {
   "look:board": N_("Saw the board"),
   "look:find": N_("Found patients in a search"),
   "look:day": N_("Saw a patient's day"),
-  "look:worklist": N_("Printed a worklist"),
+  "look:worklist": N_("Saw a worklist"),
   "look:history": N_("Saw a patient's history"),
   "look:bindings": N_("Saw a patient's cards"),
   "look:exceptions": N_("Saw the list of cases"),

@@ -2,30 +2,15 @@
 
 import { h } from "/page/dom.js";
 import { N_, _, clock, ngettext } from "/page/words.js";
+import { placeOf } from "./places.js";
+import { bookingWord, entryWord, kindWord } from "./states.js";
 import { dayAndTime } from "./time.js";
 
 const EMPTY_LINES = 5; // for patients who come while nothing works
 
-const STATES = {
-  waiting: N_("Waiting"),
-  delayed: N_("Delayed"),
-  called: N_("Called"),
-  no_show: N_("Did not come"),
-  in_progress: N_("In the exam"),
-  completed: N_("Done"),
-  cancelled: N_("Cancelled"),
-};
-
 const BOOKINGS = {
   booked: N_("Not in line yet"),
   arrived: N_("In the hospital"),
-};
-
-const KINDS = {
-  emergency: N_("Emergency"),
-  elderly: N_("Elderly"),
-  pregnant: N_("Pregnant"),
-  staff: N_("Staff's choice"),
 };
 
 /** Makes the sheet of a worklist. `withDone`: those who are done are on it too. */
@@ -51,7 +36,7 @@ function table(list, rows, id) {
 }
 
 function headline(list, id) {
-  const place = list.room ? _("{exam} · room {room}", { exam: list.title, room: list.room }) : list.title;
+  const place = [list.title, list.room && placeOf(list.room)].filter(Boolean).join(" · ");
   return [
     h("h2", { id }, place),
     h("p", {}, `${list.site} · ${dayAndTime(list.day)}`),
@@ -86,13 +71,13 @@ function times(row) {
 }
 
 function stateOf({ state, status }) {
-  const words = state === null ? BOOKINGS[status] : STATES[state];
-  return words ? _(words) : (state ?? status);
+  if (state !== null) return entryWord(state);
+  return BOOKINGS[status] ? _(BOOKINGS[status]) : bookingWord(status);
 }
 
 function priority({ priority: weight, priority_kind: kind, priority_reason: reason }) {
   if (weight <= 0) return null;
-  const words = KINDS[kind] ? _(KINDS[kind]) : kind || _("Priority");
+  const words = kind ? kindWord(kind) : _("Priority");
   return h("small", { class: "priority" }, reason ? `${words}: ${reason}` : words);
 }
 
