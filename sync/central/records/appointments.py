@@ -189,11 +189,16 @@ def set_appointment_status(db: WriteTransaction, appointment_ids: Collection[str
     )
 
 
-def set_booking_exam(db: WriteTransaction, appointment_id: str, exam_id: str, said_exam_id: str | None) -> None:
-    """Moves a booking to another exam. `said_exam_id` is that of the hospital's system, where it is another one."""
+def set_booking_exam(db: WriteTransaction, booking: BookingRow, exam_id: str) -> None:
+    """Moves a booking to another exam. The exam that the hospital's system said is kept, where it is another one."""
+    said = booking.said_exam_id or booking.exam_id
     db.execute(
         "update appointments set exam_id = :exam_id, said_exam_id = :said where appointment_id = :appointment_id",
-        {"exam_id": exam_id, "said": said_exam_id, "appointment_id": appointment_id},
+        {
+            "exam_id": exam_id,
+            "said": None if said == exam_id else said,
+            "appointment_id": booking.appointment_id,
+        },
     )
 
 

@@ -15,11 +15,10 @@ from sync.journey.take_back import Before, before
 
 
 class MovedBooking(msgspec.Struct, frozen=True):
-    """The exam of a booking before a press moved it to the exam `to`, and the exam that the hospital's system said."""
+    """The exam of a booking before a press moved it to the exam `to`."""
 
     appointment_id: str
     exam_id: str
-    said_exam_id: str | None
     to: str
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sync.central.centre import Centre
 from sync.central.days.open_journey import Opened
-from sync.central.records.appointments import read_booking, set_booking_exam
+from sync.central.records.appointments import BookingRow, read_booking, set_booking_exam
 from sync.central.records.entry_marks import PriorityMark, marks_of, write_priority
 from sync.central.records.exams import read_exam
 from sync.central.records.first_read import By, Wanted
@@ -20,7 +20,7 @@ from sync.central.services.pressed import contradiction, save_decision
 from sync.central.services.requester import Requester
 from sync.central.services.requests import NO_REASON_GIVEN, ActionRequest
 from sync.journey.meaning import calling
-from sync.journey.model import Decision, Exam, ExamId, Journey, QueueId, Refusal
+from sync.journey.model import Decision, Exam, Journey, QueueId, Refusal
 from sync.journey.staff_changes import call_again as decide_call
 from sync.journey.staff_changes import in_line_of, move_entry, set_priority
 
@@ -71,11 +71,11 @@ def move(centre: Centre, requester: Requester, queue_id: str, request: ActionReq
         decision = move_entry(centre.definitions, opened.journey, QueueId(queue_id), exam, end_ms, reason)
         if isinstance(decision, Refusal):
             return decision
-        moved = _booking_before(context, opened.journey, queue_id, exam)
+        booking = _booking_to_move(context, opened.journey, queue_id, exam)
+        moved = MovedBooking(booking.appointment_id, booking.exam_id, exam.exam_id) if booking else None
         answer = _saved(context, opened, decision, WayBack(booking=moved))
-        if moved is not None:
-            said = moved.said_exam_id or moved.exam_id
-            set_booking_exam(context.db, moved.appointment_id, exam.exam_id, None if said == exam.exam_id else said)
+        if booking is not None:
+            set_booking_exam(context.db, booking, exam.exam_id)
         return answer
 
     return _press(centre, requester, queue_id, request, act)
@@ -123,10 +123,8 @@ def _saved(context: ActionContext, opened: Opened, decision: Decision, marks: Wa
     return state_after(context, decision)
 
 
-def _booking_before(context: ActionContext, journey: Journey, queue_id: str, exam: Exam) -> MovedBooking | None:
+def _booking_to_move(context: ActionContext, journey: Journey, queue_id: str, exam: Exam) -> BookingRow | None:
     """The booking of an entry that is to follow to another exam; None where it has none, or it is there."""
     entry = journey.entry(QueueId(queue_id))
     booking = read_booking(context.db, entry.appointment_id) if entry and entry.appointment_id else None
-    if booking is None or booking.exam_id == exam.exam_id:
-        return None
-    return MovedBooking(booking.appointment_id, booking.exam_id, booking.said_exam_id, ExamId(exam.exam_id))
+    return None if booking is None or booking.exam_id == exam.exam_id else booking

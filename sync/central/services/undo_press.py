@@ -100,7 +100,7 @@ def _booking_back(context: ActionContext, journey: Journey, moved: MovedBooking)
     booking, exam = read_booking(context.db, moved.appointment_id), read_exam(context.db, moved.exam_id)
     if booking is None or exam is None or booking.exam_id != moved.to:
         return journey
-    set_booking_exam(context.db, moved.appointment_id, moved.exam_id, moved.said_exam_id)
+    set_booking_exam(context.db, booking, moved.exam_id)
     return with_booking_at(journey, AppointmentId(moved.appointment_id), exam)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.central.imports.take_complete_day import take_complete_day
-from sync.central.records.appointments import set_booking_exam
+from sync.central.records.appointments import read_booking, set_booking_exam
 from tests.sync.central.centre import DAY, Centre
 from tests.sync.central.desk.asking import Desk
 
@@ -67,7 +67,9 @@ def test_a_booking_that_a_document_names_is_the_hospitals_again(desk: Desk, cent
 
 def test_a_document_has_the_last_word_on_an_exam_by_hand_after_a_move_on_the_board_too(desk: Desk, centre: Centre):
     with centre.store.write() as db:
-        set_booking_exam(db, BLOOD, "sleep", "blood")
+        found = read_booking(db, BLOOD)
+        assert found is not None
+        set_booking_exam(db, found, "sleep")
     booking = {"appointment_id": BLOOD, "patient_id": "P01", "exam_id": "blood", "scheduled_at": f"{DAY}T09:30"}
     centre.take({"appointments": [booking]})
     assert exam(desk, BLOOD) == "sleep", "what the board has done stays"
