@@ -307,6 +307,15 @@ def test_a_case_stays_open_when_the_page_is_loaded_again(online: Online, browser
         expect(page.row(exception_id)).to_have_attribute("aria-current", "true")
 
 
+def test_from_a_case_that_is_in_no_list_the_way_back_leads_to_the_lists(online: Online, browser: Browser, box: Box):
+    exception_id = arrived(online, box)[1]
+    with inbox(browser, online, viewport={"width": 800, "height": 480}) as page:
+        page.open(exception_id)
+        page.page.locator('[data-tab="settled"]').click()
+        page.page.get_by_role("button", name="Back to the list").click()
+        expect(page.page.locator('[data-tab="settled"]')).to_be_focused()
+
+
 def test_somebody_without_the_duty_does_not_get_in(online: Online, browser: Browser):
     with signed_in(browser, online, person(online, Duty.EXAM_ROOM), "/staff/inbox", locale="en-US") as page:
         expect(page.locator("h1")).to_have_text("This page is not for you")
