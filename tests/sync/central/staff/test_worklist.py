@@ -93,6 +93,7 @@ def test_a_reading_that_fails_keeps_the_sheet_with_its_time(online: Online, brow
         assert rows(page) == before
         page.unroute("**/api/v1/board/worklist/**")
         page.get_by_role("button", name="Try again").first.click()
+        expect(page.locator("#said")).to_contain_text("As of", timeout=PATIENCE_MS)
         expect(page.locator(".as-of")).to_be_visible()
 
 

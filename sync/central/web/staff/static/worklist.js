@@ -4,8 +4,8 @@ import { fill, h } from "/page/dom.js";
 import { _ } from "/page/words.js";
 import { get } from "./api.js";
 import { readChoice } from "./board_choice.js";
-import { complain } from "./say.js";
-import { sheet } from "./worklist_sheet.js";
+import { complain, hear } from "./say.js";
+import { asOf, sheet } from "./worklist_sheet.js";
 
 const at = (id) => document.getElementById(id);
 const wanted = new Set(new URLSearchParams(location.search).getAll("exam_id"));
@@ -43,6 +43,8 @@ async function read() {
   if (own !== newest) return;
   for (const answer of answers) if (answer.ok) lists.set(answer.body.exam_id, answer.body);
   draw();
+  const latest = answers.findLast((answer) => answer.ok);
+  if (latest) hear("said", asOf(latest.body));
   const failed = answers.find((answer) => !answer.ok);
   if (failed) complain(failed.error, { label: _("Try again"), onclick: read });
 }

@@ -40,8 +40,13 @@ function headline(list, id) {
   return [
     h("h2", { id }, place),
     h("p", {}, `${list.site} · ${dayAndTime(list.day)}`),
-    h("p", { class: "as-of" }, _("As of {time}. It may be out of date after that.", { time: clock(list.timestamp) })),
+    h("p", { class: "as-of" }, asOf(list)),
   ];
+}
+
+/** Of what time a worklist is, in words. */
+export function asOf({ timestamp }) {
+  return _("As of {time}. It may be out of date after that.", { time: clock(timestamp) });
 }
 
 function columns() {
